@@ -1,0 +1,126 @@
+import type { Kysely, Transaction } from 'kysely'
+
+/** Every table, in the form the database holds it (snake_case stays inside `*.rows.ts`). JSON columns are text. */
+export interface Tables {
+  setting: SettingTable
+  subscription: SubscriptionTable
+  resource: ResourceTable
+  operation: OperationTable
+  replica: ReplicaTable
+  upload: UploadTable
+}
+
+/** Facts of this installation that were drawn once: ids, keys' fingerprints. */
+export interface SettingTable {
+  name: string
+  value: string
+}
+
+export interface SubscriptionTable {
+  subscription_id: string
+  tenant_id: string
+  display_name: string
+  state: string
+}
+
+/** One row of truth per ARM resource (resource groups too): the newest, canonical shape. */
+export interface ResourceTable {
+  /** Lower-case id. */
+  key: string
+  /** As first written. */
+  id: string
+  /** Canonical spelling from the contract: `Microsoft.Compute/galleries/images`. */
+  type: string
+  name: string
+  parent_key: string
+  subscription_id: string
+  resource_group_key: string
+  location: string
+  /** JSON: properties, without provisioningState. */
+  properties: string
+  /** JSON: other top-level members (sku, identity, zones, plan, managedBy …). */
+  envelope: string
+  /** JSON object, or null where the client never sent any. */
+  tags: string | null
+  provisioning_state: string
+  etag: string
+  created_ms: number
+  changed_ms: number
+  created_by: string
+  changed_by: string
+  /** The operation that is at work on it now. */
+  operation_id: string | null
+}
+
+/** A durable workflow run; also what ARM shows as an asynchronous operation. */
+export interface OperationTable {
+  id: string
+  workflow: string
+  resource_key: string
+  intent: string
+  subscription_id: string
+  location: string
+  created_by: string
+  state: string
+  step: number
+  attempt: number
+  input: string
+  outputs: string
+  progress: string
+  error: string | null
+  result: string | null
+  lease_owner: string | null
+  lease_until_ms: number
+  fence: number
+  due_ms: number
+  cancel_requested: number
+  created_ms: number
+  ended_ms: number | null
+}
+
+/** A disk of a version in a region: what should be there, what is, and what it cost. */
+export interface ReplicaTable {
+  /** Key of the image version. */
+  version_key: string
+  /** -1 is the OS disk, else the data disk's LUN. */
+  lun: number
+  region: string
+  storage_class: string
+  replica_count: number
+  state: string
+  /** Hex root of the manifest, once known. */
+  root: string | null
+  virtual_size_bytes: number
+  bytes_total: number
+  bytes_done: number
+  bytes_read: number
+  bytes_new: number
+  bytes_sent: number
+  bytes_stored: number
+  started_ms: number | null
+  ended_ms: number | null
+  error: string | null
+}
+
+/** Bytes handed in by clients before they belong to a resource: blobs and chunked pushes. */
+export interface UploadTable {
+  id: string
+  kind: string
+  /** `account/container/blob` in lower case for blobs; the disk's key for disk uploads; empty for pushes. */
+  address: string
+  subscription_id: string
+  size_bytes: number
+  state: string
+  /** JSON of the kind's own facts. */
+  facts: string
+  root: string | null
+  region: string | null
+  storage_class: string | null
+  created_ms: number
+  expires_ms: number | null
+}
+
+export type Db = Kysely<Tables>
+export type Tx = Transaction<Tables>
+/** What a `*.rows.ts` function needs: works inside and outside a transaction. */
+export type DbOrTx = Kysely<Tables>

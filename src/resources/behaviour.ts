@@ -1,0 +1,75 @@
+import type { ArmId } from '../base/arm-id.ts'
+import type { Json, JsonObject } from '../base/json.ts'
+import type { Tx } from '../db/tables.ts'
+import type { Draft, Resource } from './resource.ts'
+
+/** Who calls, as far as a domain may know: domain code never looks at tokens. */
+export interface CallerFacts {
+  readonly objectId: string
+  readonly tenantId: string
+  readonly name: string
+}
+
+/** What a hook is told about the request it serves. */
+export interface RequestContext {
+  readonly caller: CallerFacts
+  readonly apiVersion: string
+  /** `scheme://host` as the client sees this server: absolute addresses are made from it. */
+  readonly baseUrl: string
+  readonly nowMs: number
+  /** Query parameters by lower-case name (`$expand`, `sharedto` …). */
+  readonly query: Readonly<Record<string, string>>
+  readonly signal: AbortSignal
+  /** Throws Azure's LinkedAuthorizationFailed unless the caller may do `action` on `scope`. */
+  authorize(action: string, scope: string): Promise<void>
+}
+
+export interface Change {
+  readonly kind: 'create' | 'update'
+  readonly id: ArmId
+  readonly before: Resource | undefined
+  readonly after: Draft
+  readonly method: 'PUT' | 'PATCH'
+}
+
+/** A durable workflow to start together with the resource row. */
+export interface StartWork {
+  readonly workflow: string
+  readonly input: JsonObject
+}
+
+export interface ActionCall {
+  readonly id: ArmId
+  readonly resource: Resource
+  readonly body: JsonObject
+}
+
+export type ActionResult =
+  /** Done: 200 with a body, or 200 without. */
+  | { readonly kind: 'done'; readonly body?: Json | undefined }
+  /** Started: 202 with the operation's addresses; the operation's `result` is the final body. */
+  | { readonly kind: 'started'; readonly start: StartWork; inTransaction?(tx: Tx): Promise<void> }
+
+/**
+ * The hooks by which a domain gives a declared resource type its meaning. All are optional: a type without hooks is
+ * plain data. Order for a write: contract validation -> prepare -> check -> transaction { row, commit, work }.
+ */
+export interface Behaviour {
+  /** Canonical type: `Microsoft.Compute/galleries`. */
+  readonly type: string
+  /** Completes the draft (computed and default values); pure but for look-ups. */
+  prepare?(change: Change, context: RequestContext): Promise<Draft>
+  /** Refuses the change by throwing a Problem; nothing has been written yet. */
+  check?(change: Change, context: RequestContext): Promise<void>
+  /** Runs in the transaction that writes the row; repeats uniqueness checks that races could break. */
+  commit?(tx: Tx, change: Change, context: RequestContext): Promise<void>
+  /** The work that makes the change true; undefined: it is true as soon as it is written (Succeeded). */
+  write?(change: Change, context: RequestContext): Promise<StartWork | undefined>
+  /** Refuses a removal by throwing a Problem. Children are checked by the engine. */
+  checkRemove?(resource: Resource, context: RequestContext): Promise<void>
+  /** The work that removes it; undefined: the row is removed at once. */
+  remove?(resource: Resource, context: RequestContext): Promise<StartWork | undefined>
+  /** Adds read-only members to what a GET shows, e.g. replicationStatus or instanceView; returns merged properties. */
+  show?(resource: Resource, context: RequestContext): Promise<JsonObject>
+  readonly actions?: Readonly<Record<string, (call: ActionCall, context: RequestContext) => Promise<ActionResult>>>
+}
