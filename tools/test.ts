@@ -1,0 +1,26 @@
+// `npm test`: installs what the tests need, then runs them all with Node's own test runner.
+import { spawnSync } from 'node:child_process'
+import { globSync } from 'node:fs'
+import { join } from 'node:path'
+import { toolConfig } from './config.ts'
+import { ensureSystemPackages, packageSets } from './system-packages.ts'
+
+const folders = process.argv.slice(2)
+try {
+  ensureSystemPackages([...packageSets.qemu, ...packageSets.diskBuilding])
+} catch (error) {
+  process.stderr.write(`goldleaf: ${error instanceof Error ? error.message : String(error)}\n`)
+  process.exit(1)
+}
+const patterns = folders.length > 0 ? folders.map((f) => `${f}/**/*.test.ts`) : ['src/**/*.test.ts', 'test/**/*.test.ts']
+const files = patterns.flatMap((pattern) => globSync(pattern, { cwd: toolConfig.root })).toSorted()
+if (files.length === 0) {
+  process.stderr.write(`goldleaf: no test file matches ${patterns.join(', ')}\n`)
+  process.exit(1)
+}
+const done = spawnSync(
+  process.execPath,
+  ['--test', '--test-concurrency=2', '--test-timeout=480000', '--test-reporter=spec', ...files],
+  { cwd: toolConfig.root, stdio: 'inherit', env: { ...toolConfig.environment, PATH: [join(toolConfig.root, 'node_modules/.bin'), ...toolConfig.path].join(':') } },
+)
+process.exit(done.status ?? 1)
