@@ -1,28 +1,57 @@
 import type { TSchema } from 'typebox'
+import type { JsonObject } from '../base/json.ts'
 import type { Problem } from '../base/problem.ts'
+import type { RegionDirectory } from '../base/region.ts'
 
 /**
  * The vocabulary in which resource types are declared. Everything that can be derived from a declaration is derived:
  * routes, validation, projection per api-version, RBAC actions, the client, the CLI's flags, the docs.
  *
- * Annotations ride on TypeBox schemas as extra options:
- *   since / until   first / last api-version that has the member
- *   readOnly        shown, ignored in requests
- *   createOnly      may not change afterwards: PropertyChangeNotAllowed
- *   writeOnly       accepted, never shown
- *   defaults        [{ since?, value }] the last entry whose `since` is not newer than the request's api-version applies
- *   anyCase         enum of strings compared without regard to case, stored in the declared spelling
- *   region          any spelling of a region in; stored as `short` or `display` name
+ * Annotations ride on TypeBox schemas as extra options. `schema.ts` has the constructors that check their spelling.
  */
 export interface Annotations {
+  readonly description?: string
+  /** First and last api-version that has the member. */
   readonly since?: string
   readonly until?: string
+  /** First api-version that knows a value of an enum, where it is younger than the member. */
+  readonly valuesSince?: Readonly<Record<string, string>>
+  /** Shown, ignored in requests; what the server once stored survives every PUT. */
   readonly readOnly?: boolean
+  /** May not change afterwards: PropertyChangeNotAllowed. Left out of a PUT it is unchanged. */
   readonly createOnly?: boolean
+  /** The member of the same body that, when true, lifts `createOnly`. */
+  readonly changeableWith?: string
+  /** May change, but leaving it out of a PUT does not remove it. */
+  readonly kept?: boolean
+  /** Accepted, never shown. */
   readonly writeOnly?: boolean
+  /** Says something about this request only: never shown, never taken over from the stored resource. */
+  readonly transient?: boolean
+  /** Stored, but shown only where `$expand` has this word. */
+  readonly onDemand?: string
+  /** The last entry whose `since` is not newer than the request's api-version applies. */
   readonly defaults?: readonly { readonly since?: string; readonly value: unknown }[]
+  /** Strings compared without regard to case (resource ids, free words); enums always are. */
   readonly anyCase?: boolean
+  /** Any spelling of a region in; stored as `short` or `display` name. */
   readonly region?: 'short' | 'display'
+  /** A point in time: any ISO form in, canonical ISO in UTC stored, Azure's offset form shown. */
+  readonly date?: boolean
+  /** Object: members that are not declared are kept as sent, instead of being dropped. */
+  readonly open?: boolean
+  /** Object: an empty one counts as absent. */
+  readonly dropEmpty?: boolean
+  /** Object with `min` and `max`: min must not be greater. */
+  readonly minMax?: boolean
+  /** Array: the member that identifies an element (compared like that member). Its order does not matter then. */
+  readonly key?: string
+  /** Array with `key`: what a repeated key answers. */
+  readonly duplicates?: string
+  /** Array with `key`: elements may neither come nor go after creation; this is the answer. */
+  readonly fixed?: string
+  /** Text: what a violated pattern or length answers; `{path}` is replaced. */
+  readonly complaint?: string
 }
 
 /** `async` answers with Azure-AsyncOperation, `sync` at once. */
@@ -31,6 +60,8 @@ export type Timing = 'sync' | 'async'
 export interface ActionDeclaration {
   /** Last segment of the path: `beginGetAccess`. */
   readonly name: string
+  /** POST unless it is one of the few that only read (`GET …/instanceView`). */
+  readonly method?: 'GET' | 'POST'
   /** What it needs: `Microsoft.Compute/disks/beginGetAccess/action`. */
   readonly permission: string
   readonly since?: string
@@ -41,8 +72,36 @@ export interface ActionDeclaration {
 }
 
 export interface NameRule {
-  /** Answers the problem that a bad name raises, or undefined for a good one. */
-  check(name: string): Problem | undefined
+  /**
+   * Answers the problem that a bad name raises, or undefined for a good one. `path` is the name with its parents'
+   * names, as ARM writes it (`gallery/image`); default: the name.
+   */
+  check(name: string, path?: string): Problem | undefined
+}
+
+/** The part of a stored resource that the rules here need; `src/resources/resource.ts` has all of it. */
+export interface ResourceShape {
+  readonly id: string
+  readonly name: string
+  readonly location: string
+  readonly tags: Readonly<Record<string, string>> | undefined
+  readonly properties: JsonObject
+  readonly envelope: JsonObject
+}
+
+/** What a PUT or PATCH wants to make true; equals `Draft` of `src/resources/resource.ts`. */
+export interface DraftShape {
+  readonly location: string
+  readonly tags: Readonly<Record<string, string>> | undefined
+  readonly properties: JsonObject
+  readonly envelope: JsonObject
+}
+
+export interface CompleteFacts {
+  readonly apiVersion: string
+  readonly creating: boolean
+  /** Undefined where the caller has no directory: rules that need one are skipped. */
+  readonly regions: RegionDirectory | undefined
 }
 
 export interface ResourceTypeDeclaration {
@@ -50,6 +109,8 @@ export interface ResourceTypeDeclaration {
   readonly type: string
   /** How errors name it: `galleryImageVersion` -> target `galleryImageVersion.properties.…`. */
   readonly errorName: string
+  /** How errors write a path where it is not `errorName.path`: ComputeRP leaves `properties` out. */
+  errorPath?(path: readonly string[]): string
   /** Ascending. */
   readonly apiVersions: readonly string[]
   readonly name: NameRule
@@ -68,4 +129,10 @@ export interface ResourceTypeDeclaration {
   readonly tracked: boolean
   /** Accepted query words of GET: `$expand` values, `$select` values. */
   readonly expands?: readonly string[]
+  /** Moves members from where an older api-version has them to where the newest, stored shape has them. */
+  upgrade?(apiVersion: string, properties: JsonObject): JsonObject
+  /** The way back, before members outside the api-version's window are hidden. */
+  downgrade?(apiVersion: string, properties: JsonObject): JsonObject
+  /** Defaults that need more than one member to decide; runs after the declared ones. */
+  complete?(draft: DraftShape, facts: CompleteFacts): DraftShape
 }

@@ -26,6 +26,11 @@ export interface TransferOptions {
   /** Root of a version to compare with before any look-up. */
   readonly parentRoot?: string | undefined
   readonly onProgress?: ((progress: TransferProgress) => void) | undefined
+  /**
+   * Stamps of the region to keep the disk on (Standard_LRS, Premium_LRS); default 1, at most as many as there are.
+   * Standard_ZRS always has one copy in each zone.
+   */
+  readonly copies?: number | undefined
 }
 
 /** Names a disk image for a worker thread, which opens it by itself. */
@@ -118,8 +123,15 @@ export interface DiskStore extends FrameExchange {
   open(root: string): Promise<StoredDisk>
   /** Reads and checks every byte of every copy of this disk; repairs from a sibling copy where it can. */
   verify(root: string, options?: TransferOptions): Promise<VerifyResult>
-  /** Frees what none of `live` (roots) and no running transfer needs. */
-  sweep(live: ReadonlySet<string>, signal?: AbortSignal): Promise<{ readonly bytesFreed: number }>
+  /**
+   * Frees what none of `live` (roots) and no running transfer needs. Prefer the function: it is asked after the sweep has
+   * begun to watch pins, so a disk whose row is committed and whose pin is released in between cannot be missed. With
+   * a set, no pin may be released between reading the rows and this call.
+   */
+  sweep(
+    live: ReadonlySet<string> | (() => Promise<ReadonlySet<string>>),
+    signal?: AbortSignal,
+  ): Promise<{ readonly bytesFreed: number }>
   usage(): Promise<{ readonly bytesStored: number; readonly frames: number; readonly disks: number }>
 }
 

@@ -38,7 +38,7 @@ export interface StepContext<Input> {
   /** Aborted on cancellation, on a lost lease and on shutdown: pass it to everything that waits. */
   readonly signal: AbortSignal
   /** Stores progress for people; cheap to call often (the engine throttles). */
-  report(progress: JsonObject): void
+  readonly report: (progress: JsonObject) => void
 }
 
 /** A step may run twice or stop anywhere; what it returns is stored before the next step begins. */

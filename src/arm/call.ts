@@ -1,0 +1,144 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { Problem } from '../base/problem.ts'
+import { baseUrlOf, queryOf } from '../http/request-facts.ts'
+import type { CallerFacts, RequestContext } from '../resources/behaviour.ts'
+import { resourceProblems } from '../resources/problems.ts'
+import { findSubscription, type Subscription } from '../resources/subscription.rows.ts'
+import type { Engine } from './engine.ts'
+import { armProblems } from './problems.ts'
+
+/** An authenticated request, taken apart; nothing of Fastify goes further in. */
+export interface Call {
+  /** Also the id of the operation that the request starts: clients rely on it (contract.md section 3). */
+  readonly requestId: string
+  readonly method: string
+  readonly path: string
+  readonly params: Readonly<Record<string, string>>
+  readonly query: Readonly<Record<string, string>>
+  readonly headers: Readonly<Record<string, string>>
+  readonly apiVersion: string
+  readonly body: unknown
+  readonly caller: CallerFacts
+  readonly baseUrl: string
+  readonly nowMs: number
+  readonly signal: AbortSignal
+}
+
+export interface Answer {
+  readonly status: number
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: unknown
+}
+
+/** Wraps a protocol function as a Fastify handler: who calls first, then the api-version, then the function. */
+export function handler(engine: Engine, run: (call: Call) => Promise<Answer>) {
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    const answer = await run(await readCall(engine, request, reply))
+    void reply.code(answer.status)
+    if (answer.headers) void reply.headers(answer.headers)
+    if (answer.body === undefined) await reply.send()
+    else await reply.type('application/json; charset=utf-8').send(JSON.stringify(answer.body))
+  }
+}
+
+async function readCall(engine: Engine, request: FastifyRequest, reply: FastifyReply): Promise<Call> {
+  const baseUrl = baseUrlOf(request)
+  const caller = await authenticate(engine, request, reply, baseUrl)
+  const query = queryOf(request)
+  const apiVersion = query['api-version']?.toLowerCase()
+  if (!apiVersion) throw armProblems.MissingApiVersionParameter({})
+  const params = request.params as Record<string, string>
+  for (const value of Object.values(params)) checkSegment(value)
+  const gone = new AbortController()
+  reply.raw.once('close', () => gone.abort(new Error('the client closed the connection')))
+  return {
+    requestId: request.id,
+    method: request.method,
+    path: request.url.split('?', 1)[0] ?? '',
+    params,
+    query,
+    headers: singleHeaders(request),
+    apiVersion,
+    body: request.body,
+    caller,
+    baseUrl,
+    nowMs: engine.clock.now(),
+    signal: gone.signal,
+  }
+}
+
+async function authenticate(
+  engine: Engine,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  baseUrl: string,
+): Promise<CallerFacts> {
+  const header = request.headers.authorization
+  try {
+    return await engine.authenticate(header)
+  } catch (error) {
+    if (error instanceof Problem && error.kind === 'unauthenticated')
+      reply.header(
+        'www-authenticate',
+        `Bearer authorization_uri="${baseUrl}/${engine.tenantId}", error="invalid_token", ` +
+          `error_description="${error.message.replaceAll(/[^\x20-\x7e]|["\\]/g, "'")}"`,
+      )
+    throw error
+  }
+}
+
+/** A decoded name with a slash would make the id of another resource. The wildcard's own value may have slashes. */
+function checkSegment(value: string): void {
+  // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
+  if (/[\u0000-\u001f\u007f]/.test(value)) throw armProblems.InvalidResourceName({ name: JSON.stringify(value) })
+}
+
+function singleHeaders(request: FastifyRequest): Readonly<Record<string, string>> {
+  const single: Record<string, string> = Object.create(null)
+  for (const [name, value] of Object.entries(request.headers)) if (typeof value === 'string') single[name] = value
+  return single
+}
+
+/** A named part of the path; the routes guarantee that it is there. */
+export function param(call: Call, name: string): string {
+  const value = call.params[name]
+  if (value === undefined) throw new Error(`the route has no parameter '${name}'`)
+  if (value.includes('/')) throw armProblems.InvalidResourceName({ name: value })
+  return value
+}
+
+/** The subscription of the path; throws SubscriptionNotFound. */
+export async function getSubscription(engine: Engine, call: Call): Promise<Subscription> {
+  const subscriptionId = param(call, 'subscriptionId')
+  const subscription = await findSubscription(engine.db, subscriptionId)
+  if (!subscription) throw resourceProblems.SubscriptionNotFound({ subscriptionId })
+  return subscription
+}
+
+/** What hooks are told; `own` is what the caller was already found to be allowed, for Azure's linked-scope message. */
+export function requestContext(
+  engine: Engine,
+  call: Pick<Call, 'caller' | 'apiVersion' | 'baseUrl' | 'nowMs' | 'query' | 'signal'>,
+  own: { readonly action: string; readonly scope: string },
+): RequestContext {
+  const { caller } = call
+  return {
+    caller,
+    apiVersion: call.apiVersion,
+    baseUrl: call.baseUrl,
+    nowMs: call.nowMs,
+    query: call.query,
+    signal: call.signal,
+    async authorize(action, scope) {
+      try {
+        await engine.authorize(caller, action, scope)
+      } catch (error) {
+        if (!(error instanceof Problem) || error.kind !== 'forbidden') throw error
+        throw armProblems.LinkedAuthorizationFailed(
+          { name: caller.name, objectId: caller.objectId, ownAction: own.action, ownScope: own.scope, action, scope },
+          { cause: error },
+        )
+      }
+    },
+  }
+}

@@ -1,0 +1,64 @@
+import type { Clock } from '../base/clock.ts'
+import type { Logger } from '../base/logger.ts'
+import type { RegionDirectory } from '../base/region.ts'
+import type { ResourceTypeDeclaration } from '../contract/resource-type.ts'
+import type { Db } from '../db/tables.ts'
+import type { Behaviour, CallerFacts } from '../resources/behaviour.ts'
+import type { Work } from '../work/workflow.ts'
+
+export interface ArmOptions {
+  /** Every declared type; routes, api-versions and permissions follow from it. */
+  readonly types: readonly ResourceTypeDeclaration[]
+  /** What gives types their meaning; a type without one is plain data. */
+  readonly behaviours: readonly Behaviour[]
+  readonly db: Db
+  readonly work: Work
+  readonly regions: RegionDirectory
+  readonly clock: Clock
+  readonly logger: Logger
+  /** Home tenant: named in WWW-Authenticate and in /tenants. */
+  readonly tenantId: string
+  /** Checks an Authorization header or its absence; throws an `unauthenticated` Problem (InvalidAuthenticationToken …). */
+  authenticate(authorization: string | undefined): Promise<CallerFacts>
+  /** Throws Azure's AuthorizationFailed unless the caller may do `action` on `scope` (an id). */
+  authorize(caller: CallerFacts, action: string, scope: string): Promise<void>
+  /** Sent with every answer that a client will poll. Default 1. */
+  readonly retryAfterSeconds?: number | undefined
+  /** Entries of one page of a list. Default 50. */
+  readonly pageSize?: number | undefined
+  /** How long a DELETE waits for the operation that it cancelled. Default 30 s. */
+  readonly cancelTimeoutMs?: number | undefined
+}
+
+/** The protocol engine's surroundings, made once. Knows no resource type by name. */
+export interface Engine extends ArmOptions {
+  readonly retryAfterSeconds: number
+  readonly pageSize: number
+  readonly cancelTimeoutMs: number
+  findType(type: string): ResourceTypeDeclaration | undefined
+  behaviour(type: string): Behaviour | undefined
+}
+
+export function createEngine(options: ArmOptions): Engine {
+  const types = new Map(options.types.map((type) => [type.type.toLowerCase(), type]))
+  const behaviours = new Map(options.behaviours.map((behaviour) => [behaviour.type.toLowerCase(), behaviour]))
+  for (const behaviour of options.behaviours)
+    if (!types.has(behaviour.type.toLowerCase()))
+      throw new Error(`The behaviour of '${behaviour.type}' belongs to no declared type: check its spelling.`)
+  return {
+    ...options,
+    authenticate: (authorization) => options.authenticate(authorization),
+    authorize: (caller, action, scope) => options.authorize(caller, action, scope),
+    retryAfterSeconds: options.retryAfterSeconds ?? 1,
+    pageSize: options.pageSize ?? 50,
+    cancelTimeoutMs: options.cancelTimeoutMs ?? 30_000,
+    findType: (type) => types.get(type.toLowerCase()),
+    behaviour: (type) => behaviours.get(type.toLowerCase()),
+  }
+}
+
+/** `Microsoft.Compute/galleries/images` -> `['Microsoft.Compute', 'galleries/images']`. */
+export function splitType(type: string): readonly [namespace: string, path: string] {
+  const slash = type.indexOf('/')
+  return [type.slice(0, slash), type.slice(slash + 1)]
+}

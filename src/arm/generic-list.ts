@@ -1,0 +1,101 @@
+import type { JsonObject } from '../base/json.ts'
+import { resourceGroupKey } from '../base/arm-id.ts'
+import { normalizeRegionName } from '../base/region.ts'
+import { resourcesApiVersions } from '../contract/api-versions.ts'
+import { pageResources } from '../resources/resource.rows.ts'
+import type { Resource } from '../resources/resource.ts'
+import { getSubscription, type Answer, type Call } from './call.ts'
+import type { Engine } from './engine.ts'
+import { nextLink, readSkipToken } from './paging.ts'
+import { armProblems } from './problems.ts'
+import { listScope, withUpperGroup } from './read.ts'
+import { resourceGroupType } from './target.ts'
+
+type Field = 'resourceType' | 'resourceGroup' | 'location' | 'name'
+type Filter = Readonly<Partial<Record<Field, string>>>
+const fields: readonly Field[] = ['resourceType', 'resourceGroup', 'location', 'name']
+
+/** GET …/resources of a subscription or a group: every resource in ARM's general shape, without its properties. */
+export async function listGenericResources(engine: Engine, call: Call): Promise<Answer> {
+  const { apiVersion } = call
+  if (!resourcesApiVersions.some((version) => version === apiVersion))
+    throw armProblems.InvalidApiVersionParameter({ apiVersion, supported: resourcesApiVersions })
+  const { subscriptionId } = await getSubscription(engine, call)
+  const scope = await listScope(engine, call, subscriptionId, 'Microsoft.Resources/subscriptions/resources/read')
+  const filter = parseFilter(call.query['$filter'])
+  const limit = readTop(call.query['$top'], engine.pageSize)
+  const found: Resource[] = []
+  const groupKey =
+    filter.resourceGroup === undefined ? undefined : resourceGroupKey(subscriptionId, filter.resourceGroup)
+  if (groupKey !== undefined && scope.resourceGroupKey !== undefined && groupKey !== scope.resourceGroupKey)
+    return { status: 200, body: { value: [] } }
+  const type = filter.resourceType === undefined ? undefined : engine.findType(filter.resourceType)
+  if (filter.resourceType !== undefined && type === undefined) return { status: 200, body: { value: [] } }
+  let afterKey = readSkipToken(call, scope.key)
+  while (found.length <= limit) {
+    const page = await pageResources(engine.db, {
+      subscriptionId,
+      resourceGroupKey: groupKey ?? scope.resourceGroupKey,
+      type: type?.type,
+      exceptType: resourceGroupType,
+      afterKey,
+      limit: limit + 1,
+    })
+    found.push(...page.filter((row) => matches(row, filter)))
+    afterKey = page.at(-1)?.key
+    if (page.length <= limit) break
+  }
+  const shown = found.slice(0, limit)
+  const lastKey = found.length > limit ? shown.at(-1)?.key : undefined
+  const expand = (call.query['$expand'] ?? '').toLowerCase().split(',')
+  const value = shown.map((row) => withUpperGroup(showGeneric(row, expand)))
+  return { status: 200, body: { value, ...(lastKey === undefined ? {} : { nextLink: nextLink(call, lastKey) }) } }
+}
+
+function matches(row: Resource, filter: Filter): boolean {
+  if (filter.location !== undefined && normalizeRegionName(filter.location) !== row.location) return false
+  return filter.name === undefined || filter.name.toLowerCase() === genericName(row).toLowerCase()
+}
+
+/** `gallery/image` for a child, as ARM's general lists write names. */
+function genericName(row: Resource): string {
+  const parts = row.id.split('/').slice(8)
+  return parts.filter((_, index) => index % 2 === 0).join('/')
+}
+
+function showGeneric(row: Resource, expand: readonly string[]): JsonObject {
+  const { envelope } = row
+  const members = ['sku', 'kind', 'plan', 'identity', 'zones', 'managedBy'].flatMap((name) => {
+    const value = envelope[name]
+    return value === undefined ? [] : [[name, value] as const]
+  })
+  return {
+    id: row.id,
+    name: genericName(row),
+    type: row.type,
+    ...Object.fromEntries(members),
+    ...(row.location === '' ? {} : { location: row.location }),
+    ...(row.tags === undefined ? {} : { tags: row.tags }),
+    ...(expand.includes('provisioningstate') ? { provisioningState: row.provisioningState } : {}),
+    ...(expand.includes('createdtime') ? { createdTime: new Date(row.createdMs).toISOString() } : {}),
+    ...(expand.includes('changedtime') ? { changedTime: new Date(row.changedMs).toISOString() } : {}),
+  }
+}
+
+/** `resourceType eq 'X' and resourceGroup eq 'Y'`; throws InvalidFilterInQueryString for anything else. */
+function parseFilter(filter: string | undefined): Filter {
+  if (filter === undefined || filter.trim() === '') return {}
+  const found: Partial<Record<Field, string>> = {}
+  for (const clause of filter.split(/\s+and\s+/i)) {
+    const match = /^\(?\s*(\w+)\s+eq\s+'((?:[^']|'')*)'\s*\)?$/i.exec(clause.trim())
+    const field = fields.find((one) => one.toLowerCase() === match?.[1]?.toLowerCase())
+    if (field === undefined) throw armProblems.InvalidFilterInQueryString({ filter })
+    found[field] = (match?.[2] ?? '').replaceAll("''", "'")
+  }
+  return found
+}
+
+function readTop(top: string | undefined, pageSize: number): number {
+  const wanted = Number(top)
+  return Number.isInteger(wanted) && wanted > 0 ? Math.min(wanted, pageSize) : pageSize
+}

@@ -1,0 +1,97 @@
+import { defineProblems } from '../base/problem.ts'
+
+/** Failures of the protocol itself, in Azure's codes and texts (behaviour.md A1; ARM's own where it is silent). */
+export const armProblems = defineProblems({
+  MissingApiVersionParameter: {
+    kind: 'invalid',
+    say: () => 'The api-version query parameter (?api-version=) is required for all requests.',
+  },
+  InvalidApiVersionParameter: {
+    kind: 'invalid',
+    say: (f: { apiVersion: string; supported: readonly string[] }) =>
+      `The api-version '${f.apiVersion}' is invalid. The supported versions are '${f.supported.toReversed().join(',')}'.`,
+  },
+  NoRegisteredProviderFound: {
+    kind: 'invalid',
+    say: (f: {
+      location: string
+      apiVersion: string
+      type: string
+      supported: readonly string[]
+      locations: readonly string[]
+    }) =>
+      `No registered resource provider found for location '${f.location}' and API version '${f.apiVersion}' ` +
+      `for type '${f.type}'. The supported api-versions are '${f.supported.join(', ')}'. ` +
+      `The supported locations are '${f.locations.join(', ')}'.`,
+  },
+  InvalidResourceNamespace: {
+    kind: 'absent',
+    say: (f: { namespace: string }) => `The resource namespace '${f.namespace}' is invalid.`,
+  },
+  InvalidResourceType: {
+    kind: 'absent',
+    say: (f: { namespace: string; apiVersion: string }) =>
+      `The resource type could not be found in the namespace '${f.namespace}' for api version '${f.apiVersion}'.`,
+  },
+  MethodNotAllowed: {
+    kind: 'methodNotAllowed',
+    say: (f: { method: string; path: string }) =>
+      `The method ${f.method} is not allowed at '${f.path}'. Check the API's reference for the methods of this address.`,
+  },
+  NotFound: {
+    kind: 'absent',
+    say: (f: { path: string }) => `Nothing is served at '${f.path}'. Check the address against the API's reference.`,
+  },
+  LinkedAuthorizationFailed: {
+    kind: 'forbidden',
+    say: (f: { name: string; objectId: string; ownAction: string; ownScope: string; action: string; scope: string }) =>
+      `The client '${f.name}' with object id '${f.objectId}' has permission to perform action '${f.ownAction}' on scope ` +
+      `'${f.ownScope}'; however, it does not have permission to perform action '${f.action}' on the linked scope(s) ` +
+      `'${f.scope}' or the linked scope(s) are invalid.`,
+  },
+  InvalidRequestContent: {
+    kind: 'invalid',
+    say: (f: { why: string }) => `The request content was invalid and could not be deserialized: '${f.why}'.`,
+  },
+  InvalidResourceName: {
+    kind: 'invalid',
+    say: (f: { name: string }) =>
+      `The name '${f.name}' in the address of the request is not valid: it has a slash or a control character. Correct it.`,
+  },
+  InvalidSkipToken: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: () => "The value of parameter '$skiptoken' is invalid. Follow the 'nextLink' of the previous page as it is.",
+  },
+  InvalidExpand: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: (f: { parameter: string; value: string; accepted: readonly string[] }) =>
+      `The value '${f.value}' of parameter '${f.parameter}' is invalid. Accepted are '${f.accepted.join(', ')}'.`,
+  },
+  InvalidFilterInQueryString: {
+    kind: 'invalid',
+    say: (f: { filter: string }) =>
+      `Invalid $filter '${f.filter}' specified in the query string. Supported are "resourceType eq '…'", ` +
+      `"resourceGroup eq '…'", "location eq '…'" and "name eq '…'", joined by "and".`,
+  },
+  ResourceGroupDeletionBlocked: {
+    kind: 'conflict',
+    say: (f: { name: string; blocking: readonly string[]; trackingId: string }) =>
+      `Deletion of resource group '${f.name}' failed as resources with identifiers '${f.blocking.join(',')}' could not ` +
+      `be deleted. The provisioning state of the resource group will be rolled back. The tracking Id is ` +
+      `'${f.trackingId}'. Please check audit logs for more details.`,
+  },
+  TooManyGroupDeletions: {
+    kind: 'throttled',
+    code: 'TooManyRequests',
+    say: (f: { count: number }) =>
+      `${f.count} resource groups are being deleted already. Wait for one of these deletions to end, then try again.`,
+  },
+  OperationNotFound: {
+    kind: 'absent',
+    code: 'NotFound',
+    say: (f: { operationId: string }) =>
+      `The operation '${f.operationId}' was not found in this subscription. Use the address that the first answer gave.`,
+  },
+})

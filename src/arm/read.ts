@@ -1,0 +1,146 @@
+import type { JsonObject } from '../base/json.ts'
+import { permissionOf } from '../contract/permissions.ts'
+import type { ResourceTypeDeclaration } from '../contract/resource-type.ts'
+import { resourceProblems } from '../resources/problems.ts'
+import { compareNames } from '../resources/natural-order.ts'
+import { findResources, listChildNames, pageResources } from '../resources/resource.rows.ts'
+import type { Resource } from '../resources/resource.ts'
+import { getSubscription, param, requestContext, type Answer, type Call } from './call.ts'
+import { quoteEtag } from './conditions.ts'
+import { showResource } from './contract-rules.ts'
+import { splitType, type Engine } from './engine.ts'
+import { nextLink, readSkipToken } from './paging.ts'
+import { armProblems } from './problems.ts'
+import { admit, checkApiVersion, findTarget, getResourceGroup, getTarget, type Target } from './target.ts'
+import { resourceGroupKey } from '../base/arm-id.ts'
+
+export async function readResource(engine: Engine, call: Call, type: ResourceTypeDeclaration): Promise<Answer> {
+  const permission = permissionOf(type, 'read')
+  const target = await admit(engine, call, type, permission)
+  checkQueryWords(type, call)
+  const resource = await getTarget(engine, target)
+  const context = requestContext(engine, call, { action: permission, scope: target.id.id })
+  const shown = await engine.behaviour(type.type)?.show?.(resource, context)
+  const body = showResource(type, call.apiVersion, resource, shown, call.query)
+  return { status: 200, headers: { etag: quoteEtag(resource.etag) }, body }
+}
+
+/** HEAD asks only whether it is there: 204, or the problem of a GET without its body. */
+export async function checkExistence(engine: Engine, call: Call, type: ResourceTypeDeclaration): Promise<Answer> {
+  await getTarget(engine, await admit(engine, call, type, permissionOf(type, 'read')))
+  return { status: 204 }
+}
+
+/** `$expand` and `$select` must be words that the type declares; a type that declares none ignores them. */
+function checkQueryWords(type: ResourceTypeDeclaration, call: Call): void {
+  const accepted = type.expands
+  if (!accepted) return
+  for (const parameter of ['$expand', '$select']) {
+    for (const value of (call.query[parameter] ?? '').split(',')) {
+      const word = value.trim().toLowerCase()
+      if (word !== '' && !accepted.some((one) => one.toLowerCase() === word))
+        throw armProblems.InvalidExpand({ parameter, value, accepted })
+    }
+  }
+}
+
+/** Children of a parent resource, ascending by name with numbers as numbers (behaviour.md B4). */
+export async function listUnderParent(
+  engine: Engine,
+  call: Call,
+  type: ResourceTypeDeclaration,
+  parentType: ResourceTypeDeclaration,
+): Promise<Answer> {
+  const parent = await admit(engine, call, parentType, permissionOf(type, 'read'), type)
+  await checkParentExists(engine, parent)
+  const after = readSkipToken(call, parent.id.key)
+  const names = await listChildNames(engine.db, parent.id.key, type.type)
+  const sorted = names.sort((a, b) => compareNames(a.name, b.name))
+  const afterName = after?.slice(after.lastIndexOf('/') + 1)
+  const start = afterName === undefined ? 0 : sorted.findIndex(({ name }) => compareNames(name, afterName) > 0)
+  const page = start < 0 ? [] : sorted.slice(start, start + engine.pageSize)
+  const rows = new Map(
+    (
+      await findResources(
+        engine.db,
+        page.map(({ key }) => key),
+      )
+    ).map((row) => [row.key, row]),
+  )
+  const resources = page.flatMap(({ key }) => rows.get(key) ?? [])
+  const hasMore = start >= 0 && start + engine.pageSize < sorted.length
+  return listAnswer(engine, call, type, resources, hasMore ? page.at(-1)?.key : undefined)
+}
+
+async function checkParentExists(engine: Engine, parent: Target): Promise<void> {
+  if (await findTarget(engine, parent)) return
+  const { type, names } = parent.id
+  throw resourceProblems.ResourceNotFound({ type, names, resourceGroup: parent.resourceGroup })
+}
+
+/** Resources of one type in a resource group or a whole subscription, in key order. */
+export async function listByType(engine: Engine, call: Call, type: ResourceTypeDeclaration): Promise<Answer> {
+  const { subscriptionId } = await getSubscription(engine, call)
+  checkApiVersion(engine, type, call)
+  const scope = await listScope(engine, call, subscriptionId, permissionOf(type, 'read'))
+  const after = readSkipToken(call, scope.key)
+  const rows = await pageResources(engine.db, {
+    subscriptionId,
+    resourceGroupKey: scope.resourceGroupKey,
+    type: type.type,
+    afterKey: after,
+    limit: engine.pageSize + 1,
+  })
+  const page = rows.slice(0, engine.pageSize)
+  return listAnswer(engine, call, type, page, rows.length > page.length ? page.at(-1)?.key : undefined)
+}
+
+export interface ListScope {
+  readonly key: string
+  readonly resourceGroupKey: string | undefined
+}
+
+/** A list's scope from the path: the group if the path names one, else the subscription; checked and authorised. */
+export async function listScope(
+  engine: Engine,
+  call: Call,
+  subscriptionId: string,
+  permission: string,
+): Promise<ListScope> {
+  if (call.params['resourceGroup'] === undefined) {
+    await engine.authorize(call.caller, permission, `/subscriptions/${subscriptionId}`)
+    return { key: `/subscriptions/${subscriptionId}`, resourceGroupKey: undefined }
+  }
+  const resourceGroup = param(call, 'resourceGroup')
+  await engine.authorize(call.caller, permission, `/subscriptions/${subscriptionId}/resourceGroups/${resourceGroup}`)
+  const key = resourceGroupKey(subscriptionId, resourceGroup)
+  await getResourceGroup(engine, { resourceGroup, resourceGroupKey: key })
+  return { key, resourceGroupKey: key }
+}
+
+function listAnswer(
+  engine: Engine,
+  call: Call,
+  type: ResourceTypeDeclaration,
+  resources: readonly Resource[],
+  lastKey: string | undefined,
+): Answer {
+  const value = resources.map((row) => withUpperGroup(showResource(type, call.apiVersion, row, undefined, call.query)))
+  return { status: 200, body: { value, ...(lastKey === undefined ? {} : { nextLink: nextLink(call, lastKey) }) } }
+}
+
+/** Lists show the resource group of an id in upper case, single GETs do not (behaviour.md L, contract.md section 5). */
+export function withUpperGroup(body: JsonObject): JsonObject {
+  const { id } = body
+  if (typeof id !== 'string') return body
+  const parts = id.split('/')
+  // A group's own id ends there and keeps its spelling.
+  if (parts.length < 6) return body
+  return { ...body, id: parts.map((part, index) => (index === 4 ? part.toUpperCase() : part)).join('/') }
+}
+
+/** The parent's own declaration: `galleries` for `galleries/images`. */
+export function findParentType(engine: Engine, type: ResourceTypeDeclaration): ResourceTypeDeclaration | undefined {
+  const [, path] = splitType(type.type)
+  return path.includes('/') ? engine.findType(type.type.slice(0, type.type.lastIndexOf('/'))) : undefined
+}

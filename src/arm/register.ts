@@ -1,0 +1,127 @@
+import type { FastifyInstance, HTTPMethods } from 'fastify'
+import { operationsReadPermission } from '../contract/permissions.ts'
+import type { ResourceTypeDeclaration } from '../contract/resource-type.ts'
+import { runAction } from './action.ts'
+import { handler, type Answer, type Call } from './call.ts'
+import { createEngine, splitType, type ArmOptions, type Engine } from './engine.ts'
+import { listGenericResources } from './generic-list.ts'
+import { allOperationSegments } from './operation-answers.ts'
+import { readOperation } from './operations.ts'
+import { armProblems } from './problems.ts'
+import { checkExistence, findParentType, listByType, listUnderParent, readResource } from './read.ts'
+import { deleteTarget } from './remove.ts'
+import { deleteResourceGroup, readGroupDeletion } from './resource-groups.ts'
+import {
+  readLocations,
+  readProvider,
+  readProviders,
+  readSubscription,
+  readSubscriptions,
+  readTenants,
+} from './subscriptions.ts'
+import { resourceGroupType } from './target.ts'
+import { writeResource } from './write.ts'
+
+type Run = (call: Call) => Promise<Answer>
+type Routes = (method: HTTPMethods | readonly HTTPMethods[], url: string, run: Run) => void
+
+const subscriptionPath = '/subscriptions/:subscriptionId'
+const groupPath = `${subscriptionPath}/resourceGroups/:resourceGroup`
+
+/**
+ * Registers every route of Azure Resource Manager that follows from the declared types, on the instance that
+ * createHttpServer made. Answers the engine, which deleteResourceGroupWorkflow needs.
+ */
+export function registerArm(app: FastifyInstance, options: ArmOptions): Engine {
+  const engine = createEngine(options)
+  const route: Routes = (method, url, run) => {
+    app.route({ method: typeof method === 'string' ? method : [...method], url, handler: handler(engine, run) })
+  }
+  addSubscriptionRoutes(engine, route)
+  for (const type of engine.types) {
+    if (type.type === resourceGroupType) addGroupRoutes(engine, type, route)
+    else addTypeRoutes(engine, type, route)
+  }
+  addOperationRoutes(engine, route)
+  const methods: HTTPMethods[] = ['GET', 'HEAD', 'PUT', 'PATCH', 'POST', 'DELETE']
+  for (const url of ['/subscriptions/*', '/providers/*', '/tenants/*'])
+    route(methods, url, (call) => Promise.reject(explainMissing(engine, call)))
+  return engine
+}
+
+function addSubscriptionRoutes(engine: Engine, route: Routes): void {
+  route('GET', '/subscriptions', (call) => readSubscriptions(engine, call))
+  route('GET', '/tenants', (call) => readTenants(engine, call))
+  route('GET', subscriptionPath, (call) => readSubscription(engine, call))
+  route('GET', `${subscriptionPath}/locations`, (call) => readLocations(engine, call))
+  for (const base of ['', subscriptionPath]) {
+    route('GET', `${base}/providers`, (call) => readProviders(engine, call))
+    route('GET', `${base}/providers/:namespace`, (call) => readProvider(engine, call))
+  }
+  route('POST', `${subscriptionPath}/providers/:namespace/register`, (call) => readProvider(engine, call))
+  route('GET', `${subscriptionPath}/resources`, (call) => listGenericResources(engine, call))
+  route('GET', `${groupPath}/resources`, (call) => listGenericResources(engine, call))
+  route('GET', `${subscriptionPath}/operationresults/:operationId`, (call) => readGroupDeletion(engine, call))
+}
+
+function addGroupRoutes(engine: Engine, type: ResourceTypeDeclaration, route: Routes): void {
+  addItemRoutes(engine, type, groupPath, route)
+  route('DELETE', groupPath, (call) => deleteResourceGroup(engine, call, type))
+  route('GET', `${subscriptionPath}/resourceGroups`, (call) => listByType(engine, call, type))
+}
+
+function addTypeRoutes(engine: Engine, type: ResourceTypeDeclaration, route: Routes): void {
+  const [namespace, path] = splitType(type.type)
+  const segments = path.split('/')
+  const item = segments.map((segment, index) => `${segment}/:name${index}`).join('/')
+  const itemUrl = `${groupPath}/providers/${namespace}/${item}`
+  addItemRoutes(engine, type, itemUrl, route)
+  if (type.delete !== undefined) route('DELETE', itemUrl, (call) => deleteTarget(engine, call, type))
+  const parent = findParentType(engine, type)
+  const listUrl = itemUrl.slice(0, itemUrl.lastIndexOf('/'))
+  route('GET', listUrl, (call) =>
+    parent ? listUnderParent(engine, call, type, parent) : listByType(engine, call, type),
+  )
+  if (type.listInSubscription && segments.length === 1)
+    route('GET', `${subscriptionPath}/providers/${namespace}/${path}`, (call) => listByType(engine, call, type))
+  for (const action of type.actions)
+    route(action.method ?? 'POST', `${itemUrl}/${action.name}`, (call) => runAction(engine, call, type, action))
+}
+
+function addItemRoutes(engine: Engine, type: ResourceTypeDeclaration, itemUrl: string, route: Routes): void {
+  route('GET', itemUrl, (call) => readResource(engine, call, type))
+  route('HEAD', itemUrl, (call) => checkExistence(engine, call, type))
+  if (type.put !== undefined) route('PUT', itemUrl, (call) => writeResource(engine, call, type))
+  if (type.patch !== undefined) route('PATCH', itemUrl, (call) => writeResource(engine, call, type))
+}
+
+function addOperationRoutes(engine: Engine, route: Routes): void {
+  const namespaces = new Set(engine.types.map((type) => splitType(type.type)[0]))
+  for (const namespace of namespaces)
+    for (const segment of allOperationSegments)
+      route('GET', `${subscriptionPath}/providers/${namespace}/locations/:location/${segment}/:operationId`, (call) =>
+        readOperation(engine, call, operationsReadPermission.replace('Microsoft.Compute', namespace)),
+      )
+}
+
+/** Why nothing is served at an address below ARM's roots, as Azure explains it. */
+function explainMissing(engine: Engine, call: Call): Error {
+  const { method, path, apiVersion } = call
+  const [before, after] = splitAtProviders(path)
+  if (after === undefined) {
+    const isGroup = /^\/+subscriptions\/+[^/]+(?:\/+resourcegroups(?:\/+[^/]+)?)?\/*$/i.test(before)
+    return isGroup ? armProblems.MethodNotAllowed({ method, path }) : armProblems.NotFound({ path })
+  }
+  const [namespace = '', ...rest] = after.split('/').filter((segment) => segment !== '')
+  const own = engine.types.filter((type) => splitType(type.type)[0].toLowerCase() === namespace.toLowerCase())
+  if (own.length === 0) return armProblems.InvalidResourceNamespace({ namespace })
+  const asked = rest.filter((_, index) => index % 2 === 0).join('/')
+  return engine.findType(`${namespace}/${asked}`)
+    ? armProblems.MethodNotAllowed({ method, path })
+    : armProblems.InvalidResourceType({ namespace, apiVersion })
+}
+
+function splitAtProviders(path: string): readonly [string, string | undefined] {
+  const at = path.toLowerCase().lastIndexOf('/providers/')
+  return at < 0 ? [path, undefined] : [path.slice(0, at), path.slice(at + '/providers/'.length)]
+}

@@ -1,0 +1,63 @@
+import type { Clock } from '../base/clock.ts'
+import type { Logger } from '../base/logger.ts'
+import type { RegionDirectory } from '../base/region.ts'
+import type { Db } from '../db/tables.ts'
+import type { ResolvedImage } from '../gallery/resolve-image.ts'
+import type { RequestContext } from '../resources/behaviour.ts'
+import type { DiskStores, StorageClass } from '../store/disk-store.ts'
+import type { DiskBytes } from './disk-bytes.ts'
+import type { HypervisorProvider } from './provider.ts'
+
+export interface ComputeLimits {
+  /** What a machine gets at most, whatever its size says: this is one host, not a region. */
+  readonly maximumCpus: number
+  readonly maximumMemoryMiB: number
+  /** How long a guest may take to shut down by itself before the plug is pulled. */
+  readonly shutdownGraceMs: number
+}
+
+export const defaultComputeLimits: ComputeLimits = {
+  maximumCpus: 1,
+  maximumMemoryMiB: 256,
+  shutdownGraceMs: 20_000,
+}
+
+/** What this room stands on; only the wiring makes one. */
+export interface ComputeDependencies {
+  /** Absolute; `vms/` and `run/` are made in it. */
+  readonly dataDir: string
+  readonly db: Db
+  readonly stores: DiskStores
+  readonly regions: RegionDirectory
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly limits: ComputeLimits
+  readonly provider: HypervisorProvider
+  readonly diskBytes: DiskBytes
+  /** Resolves a version or a definition (its latest there); throws GalleryImageNotFound, checks the right to read. */
+  readonly resolveImage: (
+    imageId: string,
+    location: string,
+    context: Pick<RequestContext, 'authorize'>,
+  ) => Promise<ResolvedImage>
+  /** A signed address at which a machine's serial log can be read. */
+  readonly signSerialLog: (request: {
+    readonly vmId: string
+    readonly expiresMs: number
+    readonly baseUrl: string
+  }) => Promise<string>
+  /** Asks for a sweep of the stores soon: something was let go of. */
+  readonly requestSweep: () => void
+}
+
+/** A stored disk that must not be swept. */
+export interface LiveRoot {
+  readonly region: string
+  readonly storageClass: StorageClass
+  readonly root: string
+}
+
+/** The envelope member with what only the server knows; never shown, never taken from a request. */
+export const factsMember = 'x-goldleaf'
+export const virtualMachineType = 'Microsoft.Compute/virtualMachines'
+export const diskTypes = ['Microsoft.Compute/disks', 'Microsoft.Compute/snapshots'] as const

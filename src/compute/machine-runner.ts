@@ -1,0 +1,181 @@
+import { createHash } from 'node:crypto'
+import { access, mkdir, mkdtemp, open, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Problem } from '../base/problem.ts'
+import { emptyQcow2Overlay } from '../blocks/write-disk-image.ts'
+import type { ComputeDependencies } from './dependencies.ts'
+import { serveNbd } from './nbd-export.ts'
+import { computeProblems } from './problems.ts'
+import type { VmDisk, VmExit, VmState } from './provider.ts'
+import type { VmFacts } from './vm-facts.ts'
+import type { VmSize } from './vm-size.ts'
+
+/** A machine's files and its life: overlays, exports of what lies under them, the process that runs it. */
+export interface MachineRunner extends AsyncDisposable {
+  /** Makes the overlays that are missing; durable once resolved. Throws ImageBytesGone. */
+  prepareDisks(facts: VmFacts): Promise<void>
+  /** Runs the machine unless `isWanted` (asked when its turn has come) says otherwise; running already is fine. */
+  start(facts: VmFacts, size: VmSize, isWanted?: () => Promise<boolean>): Promise<void>
+  stop(vmId: string, how: 'graceful' | 'forced'): Promise<void>
+  /** Stops it and removes its overlays and log. */
+  erase(vmId: string): Promise<void>
+  state(vmId: string): VmState
+  /** Undefined: it never printed anything, or there is no such machine. */
+  findSerialLog(vmId: string): Promise<string | undefined>
+  onExit(listener: (exit: VmExit) => void): void
+}
+
+type RunnerDependencies = Pick<ComputeDependencies, 'dataDir' | 'stores' | 'logger' | 'limits' | 'provider'>
+
+// The kernel's limit for a socket's path, without the closing zero.
+const maxSocketPathBytes = 107
+
+/** Makes the folders, ends machines that an earlier process left behind, and is then ready to run some. */
+export async function openMachineRunner(deps: RunnerDependencies): Promise<MachineRunner> {
+  const { provider, logger } = deps
+  const machinesFolder = join(deps.dataDir, 'vms')
+  await mkdir(machinesFolder, { recursive: true, mode: 0o700 })
+  const orphans = await provider.endOrphans()
+  if (orphans > 0) logger.warn({ orphans }, 'ended virtual machines of an earlier run')
+  const sockets = await makeSocketFolder(join(deps.dataDir, 'run'))
+  const running = new Map<string, AsyncDisposableStack>()
+  const inTurn = turns()
+  const listeners: ((exit: VmExit) => void)[] = []
+  const homeOf = (vmId: string): string => join(machinesFolder, checkVmId(vmId))
+  const overlayOf = (vmId: string, lun: 'os' | number): string => join(homeOf(vmId), `disk-${lun}.qcow2`)
+
+  provider.onExit((exit) => {
+    const held = running.get(exit.vmKey)
+    running.delete(exit.vmKey)
+    held?.disposeAsync().catch((error: unknown) => logger.warn({ err: error }, 'an export did not close'))
+    for (const listener of listeners) listener(exit)
+  })
+
+  async function attachDisks(facts: VmFacts, held: AsyncDisposableStack): Promise<VmDisk[]> {
+    const disks: VmDisk[] = []
+    for (const { lun, base } of facts.disks) {
+      const overlayPath = overlayOf(facts.vmId, lun)
+      if (base === undefined) {
+        disks.push({ lun, overlayPath, base: undefined })
+        continue
+      }
+      const disk = held.use(await deps.stores.store(base.region, base.storageClass).open(base.root))
+      const exportName = `disk-${lun}`
+      const nbdSocketPath = join(sockets, `${socketTag(facts.vmId)}-${lun}`)
+      held.use(await serveNbd({ socketPath: nbdSocketPath, exportName, disk, logger }))
+      disks.push({ lun, overlayPath, base: { nbdSocketPath, exportName } })
+    }
+    return disks
+  }
+
+  async function startNow(facts: VmFacts, size: VmSize): Promise<void> {
+    const { vmId } = facts
+    if (provider.state(vmId) !== 'stopped') return
+    await using held = new AsyncDisposableStack()
+    const disks = await attachDisks(facts, held)
+    const firmware = facts.generation === 'V2' ? 'uefi' : 'bios'
+    const serialLogPath = join(homeOf(vmId), 'serial.log')
+    // Registered before the start: a machine may end while its start is still being awaited.
+    const kept = held.move()
+    running.set(vmId, kept)
+    try {
+      await provider.start({ vmKey: vmId, ...size, firmware, disks, serialLogPath })
+    } catch (error) {
+      running.delete(vmId)
+      await kept.disposeAsync()
+      if (error instanceof Problem) logger.error({ err: error, vm: vmId }, 'a virtual machine did not start')
+      throw error
+    }
+  }
+
+  return {
+    prepareDisks: async (facts) => {
+      for (const { lun, base } of facts.disks)
+        if (base && !(await deps.stores.store(base.region, base.storageClass).has(base.root)))
+          throw computeProblems.ImageBytesGone({ lun: String(lun), region: base.region })
+      await mkdir(homeOf(facts.vmId), { recursive: true, mode: 0o700 })
+      for (const { lun, virtualSizeBytes } of facts.disks) {
+        const path = overlayOf(facts.vmId, lun)
+        // One that is there may have been written to by a guest: a creation may be tried again.
+        if (!(await exists(path))) await emptyQcow2Overlay(path, virtualSizeBytes)
+      }
+      await syncFolder(machinesFolder)
+    },
+    start: (facts, size, isWanted) =>
+      inTurn(facts.vmId, async () => {
+        if (isWanted === undefined || (await isWanted())) await startNow(facts, size)
+      }),
+    stop: (vmId, how) => inTurn(vmId, () => provider.stop(vmId, how, deps.limits.shutdownGraceMs)),
+    erase: (vmId) =>
+      inTurn(vmId, async () => {
+        await provider.stop(vmId, 'forced')
+        await rm(homeOf(vmId), { recursive: true, force: true })
+        await syncFolder(machinesFolder)
+      }),
+    state: (vmId) => provider.state(vmId),
+    async findSerialLog(vmId) {
+      if (!isVmId(vmId)) return undefined
+      const path = join(homeOf(vmId), 'serial.log')
+      return (await exists(path)) ? path : undefined
+    },
+    onExit: (listener) => void listeners.push(listener),
+    async [Symbol.asyncDispose]() {
+      await Promise.all([...running.keys()].map((vmId) => provider.stop(vmId, 'graceful', deps.limits.shutdownGraceMs)))
+      await provider[Symbol.asyncDispose]()
+      await rm(sockets, { recursive: true, force: true })
+    },
+  }
+}
+
+/** One thing at a time for each machine, in the order asked. */
+function turns(): <T>(vmId: string, work: () => Promise<T>) => Promise<T> {
+  const last = new Map<string, Promise<unknown>>()
+  return async (vmId, work) => {
+    const before = last.get(vmId)
+    const mine = (async () => {
+      await before?.catch(() => {})
+      return work()
+    })()
+    last.set(vmId, mine)
+    try {
+      return await mine
+    } finally {
+      if (last.get(vmId) === mine) last.delete(vmId)
+    }
+  }
+}
+
+function isVmId(text: string): boolean {
+  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text)
+}
+
+function checkVmId(text: string): string {
+  if (!isVmId(text)) throw new Error('a machine id is a uuid')
+  return text
+}
+
+/** Short, because a socket's path must be. */
+function socketTag(vmId: string): string {
+  return createHash('sha256').update(vmId).digest('hex').slice(0, 20)
+}
+
+/** A folder for sockets that only this user can enter: in the data folder, unless its path is too long for a socket. */
+async function makeSocketFolder(wanted: string): Promise<string> {
+  if (Buffer.byteLength(wanted) + 1 + 20 + 4 > maxSocketPathBytes) return mkdtemp(join(tmpdir(), 'goldleaf-run-'))
+  await mkdir(wanted, { recursive: true, mode: 0o700 })
+  for (const left of await readdir(wanted)) await rm(join(wanted, left), { force: true })
+  return wanted
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  )
+}
+
+async function syncFolder(path: string): Promise<void> {
+  await using folder = await open(path, 'r')
+  await folder.sync()
+}

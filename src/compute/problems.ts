@@ -1,0 +1,81 @@
+import { defineProblems } from '../base/problem.ts'
+
+/** Azure's own codes and texts where it has them (behaviour.md A1, A2). */
+export const computeProblems = defineProblems({
+  RequiredParameterMissing: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: (f: { parameter: string }) => `Required parameter '${f.parameter}' is missing (null).`,
+  },
+  ParameterNotAllowed: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: (f: { parameter: string }) => `Parameter '${f.parameter}' is not allowed.`,
+  },
+  InvalidParameterValue: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: (f: { parameter: string; reason: string }) => `The value of parameter ${f.parameter} is invalid. ${f.reason}`,
+  },
+  DiskSizeTooSmall: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: (f: { name: string; askedGB: number; neededGB: number }) =>
+      `The specified disk size ${f.askedGB} GB is smaller than the size of the corresponding disk in the VM image: ` +
+      `${f.neededGB} GB (disk '${f.name}'). Ask for ${f.neededGB} GB or more, or leave diskSizeGB out.`,
+  },
+  VmUnsupported: {
+    kind: 'invalid',
+    code: 'BadRequest',
+    say: (f: { what: string; instead: string }) => `${f.what} is not supported by this server. ${f.instead}`,
+  },
+  VmNotRunning: {
+    kind: 'conflict',
+    code: 'OperationNotAllowed',
+    say: (f: { name: string; action: string }) =>
+      `Cannot ${f.action} virtual machine '${f.name}' because it is not running. Start it first.`,
+  },
+  VmFailedToStart: {
+    kind: 'internal',
+    code: 'VMStartFailed',
+    say: (f: { reason: string }) =>
+      `The virtual machine could not be started: ${f.reason} The server's log has the details; correct that, then call start.`,
+  },
+  HypervisorMissing: {
+    kind: 'unavailable',
+    code: 'HypervisorNotInstalled',
+    say: (f: { program: string }) =>
+      `This server cannot run virtual machines: the program '${f.program}' is not installed. ` +
+      `On the server run 'apt-get install qemu-system-x86' (or set its path in the configuration), then call start.`,
+  },
+  FirmwareMissing: {
+    kind: 'unavailable',
+    say: () =>
+      `The image is of generation V2, which boots by UEFI, and this server has no UEFI firmware. ` +
+      `On the server run 'apt-get install ovmf', then call start.`,
+  },
+  ImageBytesGone: {
+    kind: 'absent',
+    code: 'GalleryImageNotFound',
+    say: (f: { lun: string; region: string }) =>
+      `The bytes of disk ${f.lun} of the image are no longer in region ${f.region}. ` +
+      `The image version was deleted while the machine was being created; choose another version.`,
+  },
+  DiskSourceNotFound: {
+    kind: 'absent',
+    code: 'NotFound',
+    say: (f: { id: string }) => `The source disk or snapshot '${f.id}' was not found. Check its id and location.`,
+  },
+  DiskNotReady: {
+    kind: 'conflict',
+    code: 'OperationNotAllowed',
+    say: (f: { name: string; state: string; needed: string }) =>
+      `The disk '${f.name}' is in state ${f.state}. ${f.needed}`,
+  },
+  DiskInUse: {
+    kind: 'conflict',
+    code: 'OperationNotAllowed',
+    say: (f: { name: string; state: string; action: string }) =>
+      `Cannot ${f.action} disk '${f.name}' while it is in state ${f.state}. Call endGetAccess first.`,
+  },
+})

@@ -1,0 +1,55 @@
+/** How a machine's processor runs: by the host's (`kvm`) or emulated in software (`tcg`). */
+export type Accelerator = 'kvm' | 'tcg'
+
+/** A disk of a machine: what the guest writes goes to `overlayPath`, the rest is read from `base`. */
+export interface VmDisk {
+  /** `os`, or the data disk's LUN. */
+  readonly lun: 'os' | number
+  /** A qcow2 file without a backing file in its header: nothing in a file may decide what QEMU opens. */
+  readonly overlayPath: string
+  /** Undefined: an empty data disk, which reads as zeros. */
+  readonly base: { readonly nbdSocketPath: string; readonly exportName: string } | undefined
+}
+
+export interface VmSpec {
+  /** A uuid of ours: nothing that a client wrote reaches the hypervisor's command line. */
+  readonly vmKey: string
+  readonly cpus: number
+  readonly memoryMiB: number
+  readonly firmware: 'bios' | 'uefi'
+  readonly disks: readonly VmDisk[]
+  /** What the guest prints on its first serial port is appended here; the provider keeps it bounded. */
+  readonly serialLogPath: string
+  /** A NoCloud seed, read-only, raw. */
+  readonly seedIsoPath?: string | undefined
+}
+
+export type VmState = 'running' | 'stopping' | 'stopped'
+
+export interface VmExit {
+  readonly vmKey: string
+  /** `asked`: by `stop`; `guest`: it powered itself off; `crashed`: anything else. */
+  readonly why: 'asked' | 'guest' | 'crashed'
+  /** The last of what the hypervisor said, for the log. */
+  readonly said: string
+}
+
+/**
+ * Runs machines. One process of ours owns them: they end with it, and what should run is started again by the next.
+ */
+export interface HypervisorProvider extends AsyncDisposable {
+  /** Resolves when the machine runs (not: when its guest is up). Throws a Problem where it cannot be started. */
+  start(spec: VmSpec): Promise<void>
+  /**
+   * `graceful` presses the power button and gives the guest `graceMs`; `forced`, and what is left then, is pulling the
+   * plug, though everything that the guest flushed is on disk. Resolves when the machine is gone; stopped ones are fine.
+   */
+  stop(vmKey: string, how: 'graceful' | 'forced', graceMs?: number): Promise<void>
+  /** Resets the machine without ending its process. Throws where it does not run. */
+  restart(vmKey: string): Promise<void>
+  state(vmKey: string): VmState
+  /** Called once for each machine that ended, whatever the reason. */
+  onExit(listener: (exit: VmExit) => void): void
+  /** Ends machines that an earlier process of this server left behind; answers how many. Call before any start. */
+  endOrphans(): Promise<number>
+}

@@ -1,0 +1,91 @@
+import { computeProblems } from '../problems.ts'
+import type { Accelerator, VmDisk, VmSpec } from '../provider.ts'
+
+export interface QemuSettings {
+  readonly accelerator: Accelerator
+  /** `user`: the guest reaches nothing but a DHCP and DNS of its own (restrict=on); `none`: no network card. */
+  readonly network: 'none' | 'user'
+  /** The UEFI firmware image, where this machine has one. */
+  readonly uefiPath: string | undefined
+}
+
+// How long reads wait for an export that is away, in seconds; afterwards the guest sees an error.
+const reconnectSeconds = 30
+
+/**
+ * The arguments of qemu-system-x86_64 for a machine. Formats, backings and devices are all spelt out, nothing is
+ * probed: what a guest writes into its disk must never decide what the host opens. QMP speaks over stdin and stdout.
+ */
+export function qemuArguments(spec: VmSpec, settings: QemuSettings): string[] {
+  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(spec.vmKey)) throw new Error('vmKey is not a uuid')
+  if (spec.firmware === 'uefi' && settings.uefiPath === undefined) throw computeProblems.FirmwareMissing({})
+  const machine = spec.firmware === 'uefi' ? 'q35' : 'pc'
+  return [
+    ...['-nodefaults', '-no-user-config', '-display', 'none'],
+    ...['-name', `goldleaf-${spec.vmKey}`, '-uuid', spec.vmKey],
+    ...['-machine', `${machine},accel=${settings.accelerator},usb=off,vmport=off`],
+    ...['-cpu', settings.accelerator === 'kvm' ? 'host' : 'max'],
+    ...['-smp', String(spec.cpus), '-m', `${spec.memoryMiB}M`, '-rtc', 'base=utc'],
+    ...(spec.firmware === 'uefi' ? ['-bios', settings.uefiPath ?? ''] : []),
+    // The guest's escape ends at a process that may start nothing and gain nothing.
+    ...['-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny'],
+    ...['-chardev', 'stdio,id=qmp,signal=off', '-mon', 'chardev=qmp,mode=control'],
+    ...['-chardev', `file,id=serial,path=${escapeCommas(spec.serialLogPath)},append=on`, '-serial', 'chardev:serial'],
+    ...['-object', 'rng-random,id=rng,filename=/dev/urandom', '-device', 'virtio-rng-pci,rng=rng'],
+    ...spec.disks.toSorted((a, b) => order(a) - order(b)).flatMap(diskArguments),
+    ...(spec.seedIsoPath === undefined ? [] : seedArguments(spec.seedIsoPath)),
+    ...(settings.network === 'user'
+      ? ['-netdev', 'user,id=net,restrict=on', '-device', 'virtio-net-pci,netdev=net,romfile=']
+      : []),
+  ]
+}
+
+function order(disk: VmDisk): number {
+  return disk.lun === 'os' ? -1 : disk.lun
+}
+
+function diskArguments(disk: VmDisk): string[] {
+  const name = `disk-${disk.lun}`
+  const base = `base-${disk.lun}`
+  const nodes = []
+  if (disk.base)
+    nodes.push({
+      driver: 'nbd',
+      'node-name': base,
+      server: { type: 'unix', path: disk.base.nbdSocketPath },
+      export: disk.base.exportName,
+      'read-only': true,
+      'reconnect-delay': reconnectSeconds,
+    })
+  nodes.push({ driver: 'file', 'node-name': `file-${disk.lun}`, filename: disk.overlayPath, discard: 'unmap' })
+  nodes.push({
+    driver: 'qcow2',
+    'node-name': name,
+    file: `file-${disk.lun}`,
+    discard: 'unmap',
+    backing: disk.base ? base : null,
+  })
+  const device = {
+    driver: 'virtio-blk-pci',
+    drive: name,
+    id: `virtio-${disk.lun}`,
+    serial: `goldleaf-${disk.lun}`,
+    ...(disk.lun === 'os' ? { bootindex: 0 } : {}),
+    // A full disk of the host pauses the guest until there is room; other errors are the guest's to see.
+    werror: 'enospc',
+    rerror: 'report',
+  }
+  return [...nodes.flatMap((node) => ['-blockdev', JSON.stringify(node)]), '-device', JSON.stringify(device)]
+}
+
+function seedArguments(path: string): string[] {
+  const file = { driver: 'file', 'node-name': 'seed-file', filename: path, 'read-only': true }
+  const node = { driver: 'raw', 'node-name': 'seed', file: 'seed-file', 'read-only': true }
+  const device = { driver: 'virtio-blk-pci', drive: 'seed', id: 'virtio-seed', serial: 'goldleaf-seed' }
+  return ['-blockdev', JSON.stringify(file), '-blockdev', JSON.stringify(node), '-device', JSON.stringify(device)]
+}
+
+/** In QEMU's key=value options a comma ends the value unless it is doubled. */
+function escapeCommas(path: string): string {
+  return path.replaceAll(',', ',,')
+}

@@ -1,0 +1,62 @@
+import { isJsonObject, type JsonObject } from '../base/json.ts'
+import type { DbOrTx } from '../db/tables.ts'
+import type { Resource } from '../resources/resource.ts'
+import type { StorageClass } from '../store/disk-store.ts'
+import { factsMember } from './dependencies.ts'
+import { editRow } from './facts.rows.ts'
+
+/** What a machine should be doing, across restarts of the server. */
+export type Power = 'running' | 'stopped' | 'deallocated'
+
+export interface VmDiskFacts {
+  readonly lun: 'os' | number
+  /** As the guest sees it; not smaller than the image's disk. */
+  readonly virtualSizeBytes: number
+  /** Undefined: an empty data disk. */
+  readonly base: { readonly region: string; readonly storageClass: StorageClass; readonly root: string } | undefined
+}
+
+/** Resolved once, when the machine is created: what happens to the version later does not matter to it (B13). */
+export interface VmFacts {
+  readonly vmId: string
+  readonly power: Power
+  readonly generation: 'V1' | 'V2'
+  readonly isGeneralized: boolean
+  readonly disks: readonly VmDiskFacts[]
+}
+
+export function formatVmFacts(facts: VmFacts): JsonObject {
+  const { vmId, power, generation, isGeneralized } = facts
+  const disks = facts.disks.map(({ lun, virtualSizeBytes, base }) => ({
+    lun,
+    virtualSizeBytes,
+    ...(base === undefined ? {} : { base: { ...base } }),
+  }))
+  return { vmId, power, generation, isGeneralized, disks }
+}
+
+/** Undefined: the row has none (a creation that was refused half-way by an older server). */
+export function findVmFacts(envelope: JsonObject): VmFacts | undefined {
+  const value = envelope[factsMember]
+  // Written by `formatVmFacts` and by nobody else.
+  return isJsonObject(value) ? (value as unknown as VmFacts) : undefined
+}
+
+export function getVmFacts(vm: Pick<Resource, 'envelope' | 'id'>): VmFacts {
+  const facts = findVmFacts(vm.envelope)
+  if (!facts) throw new Error(`the row of ${vm.id} has no facts`)
+  return facts
+}
+
+export async function editVmFacts(
+  tx: DbOrTx,
+  key: string,
+  edit: (facts: VmFacts, row: Resource) => VmFacts,
+): Promise<void> {
+  await editRow(tx, key, (row) => ({
+    envelope: { ...row.envelope, [factsMember]: formatVmFacts(edit(getVmFacts(row), row)) },
+  }))
+}
+
+export const setPower = (tx: DbOrTx, key: string, power: Power): Promise<void> =>
+  editVmFacts(tx, key, (facts) => ({ ...facts, power }))

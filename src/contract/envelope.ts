@@ -1,0 +1,27 @@
+import { Type } from 'typebox'
+import { anyJson, mapOf, needText, oneOf, part, text } from './schema.ts'
+
+/** The members that every tracked ARM resource has, around those of its type. */
+export const body = <M extends Type.TProperties>(members: M, notes: { readonly open?: boolean } = {}) =>
+  Type.Object({ location: needText({ region: 'short' }), tags: mapOf(Type.String()), ...members }, { ...notes })
+
+/** A managed identity: kept as given; ids of principals are issued by an identity provider, not by us. */
+export const identity = (since?: string) =>
+  part(
+    {
+      type: oneOf(['None', 'SystemAssigned', 'UserAssigned', 'SystemAssigned, UserAssigned']),
+      principalId: text({ readOnly: true }),
+      tenantId: text({ readOnly: true }),
+      userAssignedIdentities: mapOf(
+        Type.Object({ principalId: text({ readOnly: true }), clientId: text({ readOnly: true }) }),
+      ),
+    },
+    since === undefined ? {} : { since },
+  )
+
+/** The edge zone a resource lives in. */
+export const extendedLocation = (since?: string) =>
+  part({ name: text(), type: oneOf(['EdgeZone']) }, since === undefined ? {} : { since })
+
+/** Who made and changed it; `arm` writes it. */
+export const systemData = (since: string) => anyJson({ since, readOnly: true })

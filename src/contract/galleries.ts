@@ -1,0 +1,69 @@
+import { Type, type Static } from 'typebox'
+import { galleryApiVersions } from './api-versions.ts'
+import { body, identity, systemData } from './envelope.ts'
+import { galleryNameRule } from './names.ts'
+import type { ResourceTypeDeclaration } from './resource-type.ts'
+import { flag, list, oneOf, part, text, texts } from './schema.ts'
+
+const regionalSharingStatus = Type.Object({
+  region: text({ region: 'display' }),
+  state: oneOf(['Succeeded', 'InProgress', 'Failed', 'Unknown']),
+  details: text(),
+})
+
+export const galleryProperties = Type.Object({
+  description: text(),
+  // `identifier: {}` comes from PowerShell and az: its only member is ours to write.
+  identifier: part({ uniqueName: text({ readOnly: true }) }, { kept: true }),
+  sharingProfile: part(
+    {
+      permissions: oneOf(['Private', 'Groups', 'Community'], { valuesSince: { Community: '2021-10-01' }, kept: true }),
+      groups: list(Type.Object({ type: oneOf(['Subscriptions', 'AADTenants']), ids: texts() }), {
+        readOnly: true,
+        onDemand: 'SharingProfile/Groups',
+      }),
+      communityGalleryInfo: part(
+        {
+          publisherUri: text({ kept: true }),
+          publisherContact: text({ kept: true }),
+          eula: text({ kept: true }),
+          publicNamePrefix: text({ createOnly: true }),
+          communityGalleryEnabled: flag({ readOnly: true }),
+          publicNames: texts({ readOnly: true }),
+        },
+        { since: '2021-10-01', kept: true },
+      ),
+    },
+    { since: '2020-09-30', kept: true },
+  ),
+  softDeletePolicy: part({ isSoftDeleteEnabled: flag() }, { since: '2021-07-01' }),
+  sharingStatus: part(
+    {
+      aggregatedState: oneOf(['Succeeded', 'InProgress', 'Failed', 'Unknown']),
+      summary: list(regionalSharingStatus),
+    },
+    { since: '2021-10-01', readOnly: true },
+  ),
+})
+export type GalleryProperties = Static<typeof galleryProperties>
+
+export const galleries: ResourceTypeDeclaration = {
+  type: 'Microsoft.Compute/galleries',
+  errorName: 'gallery',
+  apiVersions: galleryApiVersions,
+  name: galleryNameRule,
+  body: body({
+    properties: Type.Optional(galleryProperties),
+    identity: identity('2024-03-03'),
+    systemData: systemData('2024-03-03'),
+  }),
+  put: 'async',
+  patch: 'async',
+  delete: 'async',
+  createStatus: 201,
+  updateStatus: 200,
+  listInSubscription: true,
+  actions: [],
+  tracked: true,
+  expands: ['SharingProfile/Groups', 'Permissions'],
+}

@@ -1,0 +1,108 @@
+import { isJsonObject, type Json, type JsonObject } from '../base/json.ts'
+import type { Region } from '../base/region.ts'
+import type { CompleteFacts, DraftShape } from './resource-type.ts'
+
+/** The api-version from which Standard_ZRS is preferred where a region has it (contract.md section 6). */
+const preferZrsSince = '2025-03-03'
+/** The first api-version with a member of its own for the storage account of a VHD. */
+const storageAccountIdSince = '2022-03-03'
+/** The first api-version with VHDs at all. */
+const uriSince = '2020-09-30'
+const storageAccountPattern = /^\/subscriptions\/.+\/providers\/microsoft\.storage\/storageaccounts\/[^/]+$/i
+
+const objectAt = (parent: JsonObject, name: string): JsonObject => {
+  const value = parent[name]
+  return isJsonObject(value) ? value : {}
+}
+
+/**
+ * The storage class of a region's replicas where the request names none, neither for the region nor for all.
+ * `strategy` is what the request says; without one, the api-version decides.
+ */
+export function defaultStorageClass(
+  region: Pick<Region, 'zones'>,
+  apiVersion: string,
+  strategy: string | undefined,
+): 'Standard_LRS' | 'Standard_ZRS' {
+  const chosen = strategy ?? (apiVersion >= preferZrsSince ? 'PreferStandard_ZRS' : 'DefaultStandard_LRS')
+  return chosen === 'PreferStandard_ZRS' && region.zones.length >= 3 ? 'Standard_ZRS' : 'Standard_LRS'
+}
+
+/** Rewrites the source of the OS disk and of every data disk. */
+function mapDiskSources(properties: JsonObject, rewrite: (source: JsonObject) => JsonObject): JsonObject {
+  const { storageProfile } = properties
+  if (!isJsonObject(storageProfile)) return properties
+  const mapDisk = (disk: Json | undefined): Json | undefined => {
+    if (!isJsonObject(disk)) return disk
+    const { source } = disk
+    return isJsonObject(source) ? { ...disk, source: rewrite(source) } : disk
+  }
+  const { osDiskImage, dataDiskImages } = storageProfile
+  return {
+    ...properties,
+    storageProfile: {
+      ...storageProfile,
+      ...(osDiskImage === undefined ? {} : { osDiskImage: mapDisk(osDiskImage) }),
+      ...(Array.isArray(dataDiskImages)
+        ? { dataDiskImages: dataDiskImages.map((disk: Json) => mapDisk(disk) ?? null) }
+        : {}),
+    },
+  }
+}
+
+/** Up to 2022-01-03 a VHD's storage account stands in `source.id`, and some clients went on with that. */
+export function upgradeVersion(_apiVersion: string, properties: JsonObject): JsonObject {
+  return mapDiskSources(properties, (source) => {
+    const { id, ...rest } = source
+    const isAccount = typeof id === 'string' && storageAccountPattern.test(id)
+    return isAccount && source['storageAccountId'] === undefined ? { ...rest, storageAccountId: id } : source
+  })
+}
+
+export function downgradeVersion(apiVersion: string, properties: JsonObject): JsonObject {
+  if (apiVersion < uriSince || apiVersion >= storageAccountIdSince) return properties
+  return mapDiskSources(properties, (source) => {
+    const { storageAccountId, ...rest } = source
+    return storageAccountId === undefined || source['id'] !== undefined ? source : { ...rest, id: storageAccountId }
+  })
+}
+
+/**
+ * Completes a version as Azure does: without target regions it is published where it lives (behaviour.md B6); each
+ * region gets a count and a storage class of its own (B7, B8).
+ */
+export function completeVersion(draft: DraftShape, facts: CompleteFacts): DraftShape {
+  const profile = objectAt(draft.properties, 'publishingProfile')
+  const home = facts.regions?.find(draft.location)
+  const given = Array.isArray(profile['targetRegions']) ? profile['targetRegions'] : []
+  const isShallow = profile['replicationMode'] === 'Shallow'
+  const wanted = given.length > 0 || isShallow || home === undefined ? given : [{ name: home.displayName }]
+  const strategy = typeof profile['storageAccountStrategy'] === 'string' ? profile['storageAccountStrategy'] : undefined
+  const isStrategic = strategy !== undefined || facts.apiVersion >= preferZrsSince
+  const globalType = profile['storageAccountType'] ?? (isStrategic ? undefined : 'Standard_LRS')
+  const targetRegions = wanted.map((entry: Json) => {
+    if (!isJsonObject(entry)) return entry
+    const region = typeof entry['name'] === 'string' ? facts.regions?.find(entry['name']) : undefined
+    const storageAccountType =
+      entry['storageAccountType'] ??
+      globalType ??
+      (region === undefined ? undefined : defaultStorageClass(region, facts.apiVersion, strategy))
+    return {
+      ...entry,
+      regionalReplicaCount: entry['regionalReplicaCount'] ?? profile['replicaCount'] ?? 1,
+      ...(storageAccountType === undefined ? {} : { storageAccountType }),
+    }
+  })
+  return {
+    ...draft,
+    properties: {
+      ...draft.properties,
+      publishingProfile: {
+        ...profile,
+        ...(targetRegions.length === 0 ? {} : { targetRegions }),
+        // An update leaves the global type as it is: what a client was shown and sends back must change nothing.
+        ...(globalType === undefined || !facts.creating ? {} : { storageAccountType: globalType }),
+      },
+    },
+  }
+}

@@ -1,0 +1,128 @@
+import { defineProblems, type Problem } from '../base/problem.ts'
+import type { NameRule } from './resource-type.ts'
+
+const entityRule = String.raw`^[^_\W][\w-._]{0,79}(?<![-.])$`
+const entityPattern = /^[^_\W][\w\-._]{0,79}(?<![-.])$/
+/** No dash, although the published expression allows one (behaviour.md B1). */
+const galleryPattern = /^[A-Za-z0-9](?:[A-Za-z0-9_.]{0,78}[A-Za-z0-9])?$/
+const versionPattern = /^(\d+)\.(\d+)\.(\d+)$/
+const largestInt = 2_147_483_647
+
+const nameProblems = defineProblems({
+  GalleryName: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: () =>
+      'Gallery name is invalid. Allowed characters are English alphanumeric characters, with underscores and periods ' +
+      'allowed in the middle, up to 80 characters total. All other special characters, including dashes, are disallowed.',
+  },
+  EntityName: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: (f: { parameter: string }) =>
+      `The entity name '${f.parameter}' is invalid according to its validation rule: ${entityRule}.`,
+  },
+  ImageVersionName: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: () =>
+      'The image version name is invalid. The image version name should follow Major(int).Minor(int).Patch(int) ' +
+      'format, where int is between 0 and 2,147,483,647 (inclusive). For e.g: 1.0.0, 2018.12.1 etc.',
+  },
+  TrailingCharacters: {
+    kind: 'invalid',
+    code: 'InvalidResourceName',
+    say: (f: { name: string; character: string }) =>
+      `The provided resource name ${f.name} has these invalid trailing characters: ${f.character}. ` +
+      `The name can not end with characters: ${f.character}`,
+  },
+  GroupName: {
+    kind: 'invalid',
+    code: 'InvalidResourceGroup',
+    say: (f: { name: string; characters: string }) =>
+      `The provided resource group name '${f.name}' has these invalid characters: '${f.characters}'. ` +
+      `The name can only be a letter, digit, '-', '.', '(', ')' or '_'.`,
+  },
+  GroupNameEnd: {
+    kind: 'invalid',
+    code: 'InvalidResourceGroup',
+    say: (f: { name: string }) =>
+      `The provided resource group name '${f.name}' has these invalid trailing characters: '.'. ` +
+      `The name can not end with characters: '.'.`,
+  },
+  GroupNameLength: {
+    kind: 'invalid',
+    code: 'InvalidResourceGroup',
+    say: (f: { length: number }) =>
+      `The provided resource group name has ${f.length} characters. It must have between 1 and 90.`,
+  },
+})
+
+/** ARM's own check, before the provider sees the name. */
+function trailingProblem(name: string, path: string): Problem | undefined {
+  const character = name.at(-1)
+  if (character !== '.' && character !== ' ') return undefined
+  return nameProblems.TrailingCharacters({ name: path, character })
+}
+
+const entityNameRule = (parameter: string): NameRule => ({
+  check(name, path = name) {
+    const trailing = trailingProblem(name, path)
+    if (trailing !== undefined || entityPattern.test(name)) return trailing
+    return nameProblems.EntityName({ parameter }, { target: parameter })
+  },
+})
+
+/** 1-80 letters, digits, `_` and `.` inside. Unique per subscription: that is the gallery room's to check. */
+export const galleryNameRule: NameRule = {
+  check(name, path = name) {
+    const trailing = trailingProblem(name, path)
+    if (trailing !== undefined || galleryPattern.test(name)) return trailing
+    return nameProblems.GalleryName({}, { target: 'galleryName' })
+  },
+}
+
+export const galleryImageNameRule = entityNameRule('galleryImageName')
+export const diskNameRule = entityNameRule('diskName')
+export const snapshotNameRule = entityNameRule('snapshotName')
+export const virtualMachineNameRule = entityNameRule('vmName')
+
+/** Exactly Major.Minor.Patch, each a non-negative 32-bit integer. `latest` is not a version. */
+export const galleryImageVersionNameRule: NameRule = {
+  check: (name) =>
+    findVersionNumbers(name) === undefined
+      ? nameProblems.ImageVersionName({}, { target: 'galleryImageVersionName' })
+      : undefined,
+}
+
+/** 1-90 letters (of any script), digits, `-`, `.`, `(`, `)`, `_`; no period at the end. */
+export const resourceGroupNameRule: NameRule = {
+  check(name) {
+    if (name.length === 0 || name.length > 90) return nameProblems.GroupNameLength({ length: name.length })
+    const bad = [...new Set(name.replaceAll(/[\p{L}\p{Nd}\-._()]/gu, ''))]
+    if (bad.length > 0) return nameProblems.GroupName({ name, characters: bad.join(',') })
+    return name.endsWith('.') ? nameProblems.GroupNameEnd({ name }) : undefined
+  },
+}
+
+export type VersionNumbers = readonly [major: number, minor: number, patch: number]
+
+/** The three numbers of a version's name; undefined if it is not one. */
+export function findVersionNumbers(name: string): VersionNumbers | undefined {
+  const match = versionPattern.exec(name)
+  if (match === null) return undefined
+  const [major, minor, patch] = match.slice(1).map(Number)
+  if (major === undefined || minor === undefined || patch === undefined) return undefined
+  return Math.max(major, minor, patch) > largestInt ? undefined : [major, minor, patch]
+}
+
+/** By number, not by text: 1.0.12 is behind 1.0.9. Names that are no versions come first, by text. */
+export function compareVersionNames(a: string, b: string): number {
+  const [left, right] = [findVersionNumbers(a), findVersionNumbers(b)]
+  if (left === undefined || right === undefined) {
+    if (left !== undefined) return 1
+    if (right !== undefined) return -1
+    return a < b ? -1 : Number(a > b)
+  }
+  return left[0] - right[0] || left[1] - right[1] || left[2] - right[2]
+}

@@ -1,0 +1,36 @@
+import { resourceGroupType } from './resource-groups.ts'
+import { resourceTypes } from './resource-types.ts'
+import type { ActionDeclaration, ResourceTypeDeclaration } from './resource-type.ts'
+
+/** What a request does, as far as role assignments see it. */
+export type Operation = 'read' | 'write' | 'delete' | { readonly action: string }
+
+/** A client without this cannot poll its own operations (behaviour.md H). */
+export const operationsReadPermission = 'Microsoft.Compute/locations/capsOperations/read'
+
+/** Resource groups live under subscriptions in the names of actions. */
+const permissionPrefix = (type: ResourceTypeDeclaration): string =>
+  type.type === resourceGroupType ? 'Microsoft.Resources/subscriptions/resourceGroups' : type.type
+
+export const findAction = (type: ResourceTypeDeclaration, name: string): ActionDeclaration | undefined =>
+  type.actions.find((action) => action.name.toLowerCase() === name.toLowerCase())
+
+/**
+ * The RBAC action an operation needs: `Microsoft.Compute/galleries/images/versions/write`. PUT and PATCH are `write`.
+ * An action that is not declared gets the name it would have, which no narrow role holds.
+ */
+export function permissionOf(type: ResourceTypeDeclaration, operation: Operation): string {
+  if (typeof operation === 'string') return `${permissionPrefix(type)}/${operation}`
+  return findAction(type, operation.action)?.permission ?? `${permissionPrefix(type)}/${operation.action}/action`
+}
+
+/** Every action string there is, for the test matrix and the listing of provider operations. */
+export function allPermissions(): readonly string[] {
+  const own = resourceTypes.flatMap((type) => [
+    permissionOf(type, 'read'),
+    ...(type.put === undefined ? [] : [permissionOf(type, 'write')]),
+    ...(type.delete === undefined ? [] : [permissionOf(type, 'delete')]),
+    ...type.actions.map(({ permission }) => permission),
+  ])
+  return [...new Set([...own, operationsReadPermission])]
+}

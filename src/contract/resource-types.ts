@@ -1,0 +1,35 @@
+import { disks } from './disks.ts'
+import { galleries } from './galleries.ts'
+import { galleryImages } from './gallery-images.ts'
+import { galleryImageVersions } from './gallery-image-versions.ts'
+import { resourceGroups } from './resource-groups.ts'
+import type { ResourceTypeDeclaration } from './resource-type.ts'
+import { snapshots } from './snapshots.ts'
+import { virtualMachines } from './virtual-machines.ts'
+
+/** Every ARM type this server has; parents before children. */
+export const resourceTypes: readonly ResourceTypeDeclaration[] = [
+  resourceGroups,
+  galleries,
+  galleryImages,
+  galleryImageVersions,
+  disks,
+  snapshots,
+  virtualMachines,
+]
+
+const byType = new Map(resourceTypes.map((declaration) => [declaration.type.toLowerCase(), declaration]))
+
+/** Finds a declaration by its type in any spelling. */
+export function findResourceType(type: string): ResourceTypeDeclaration | undefined {
+  return byType.get(type.toLowerCase())
+}
+
+/** The types directly below one: `galleries` -> `galleries/images`. */
+export function childTypesOf(type: string): readonly ResourceTypeDeclaration[] {
+  const prefix = `${type.toLowerCase()}/`
+  return resourceTypes.filter((declaration) => {
+    const below = declaration.type.toLowerCase()
+    return below.startsWith(prefix) && !below.slice(prefix.length).includes('/')
+  })
+}

@@ -1,0 +1,47 @@
+import type { GalleryProperties } from '../contract/galleries.ts'
+import type { Tx } from '../db/tables.ts'
+import type { Behaviour, Change } from '../resources/behaviour.ts'
+import { listResourcesOfType } from '../resources/resource.rows.ts'
+import type { Workflow } from '../work/workflow.ts'
+import { galleryProblems } from './problems.ts'
+
+/** What `galleries` mean: a name of their own in the subscription, and a unique name for sharing (behaviour.md B1, B2). */
+export const galleriesBehaviour: Behaviour = {
+  type: 'Microsoft.Compute/galleries',
+  async prepare(change) {
+    const identifier = { uniqueName: `${change.id.subscriptionId}-${change.id.name.toUpperCase()}` }
+    return { ...change.after, properties: { ...change.after.properties, identifier } }
+  },
+  async check(change) {
+    const properties = change.after.properties as GalleryProperties
+    const permissions = properties.sharingProfile?.permissions ?? 'Private'
+    if (permissions !== 'Private')
+      throw galleryProblems.SharingNotSupported(
+        { permissions },
+        { target: 'gallery.properties.sharingProfile.permissions' },
+      )
+    if (properties.softDeletePolicy?.isSoftDeleteEnabled)
+      throw galleryProblems.SoftDeleteNotSupported({}, { target: 'gallery.properties.softDeletePolicy' })
+  },
+  async commit(tx, change) {
+    if (change.kind === 'create') await checkNameIsFree(tx, change)
+  },
+  write: async () => ({ workflow: 'write-record', input: {} }),
+  remove: async () => ({ workflow: 'remove-record', input: {} }),
+}
+
+async function checkNameIsFree(tx: Tx, change: Change): Promise<void> {
+  const all = await listResourcesOfType(tx, 'Microsoft.Compute/galleries', change.id.subscriptionId)
+  const name = change.id.name.toLowerCase()
+  if (all.some((gallery) => gallery.name.toLowerCase() === name && gallery.key !== change.id.key))
+    throw galleryProblems.GalleryNameNotUnique({ name: change.id.name, subscriptionId: change.id.subscriptionId })
+}
+
+/**
+ * Galleries and definitions are true as soon as they are written, yet Azure's clients are answered with an operation
+ * (contract.md section 3): a workflow without steps ends in the same moment it begins.
+ */
+export const recordWorkflows: readonly Workflow[] = [
+  { name: 'write-record', steps: [] },
+  { name: 'remove-record', steps: [] },
+]

@@ -1,0 +1,183 @@
+import { findArmId } from '../base/arm-id.ts'
+import { formatArmTime } from '../base/clock.ts'
+import type { Problem } from '../base/problem.ts'
+import { GiB } from '../base/units.ts'
+import type { GalleryImageProperties } from '../contract/gallery-images.ts'
+import type { Behaviour, Change, RequestContext } from '../resources/behaviour.ts'
+import type { Draft, Resource } from '../resources/resource.ts'
+import { findResource } from '../resources/resource.rows.ts'
+import type { FoundSource, GalleryDependencies } from './dependencies.ts'
+import { galleryProblems } from './problems.ts'
+import { listReplicas } from './replica.rows.ts'
+import { showReplicationStatus } from './replication-status.ts'
+import { checkTargetRegions } from './target-regions.ts'
+import { versionActions } from './version-actions.ts'
+import { versionProperties } from './version-properties.ts'
+import { parseVersionSource } from './version-sources.ts'
+import type { DiskSourceName } from './version-sources.ts'
+
+const versionRead = 'Microsoft.Compute/galleries/images/versions/read'
+const storagePath = 'galleryImageVersion.properties.storageProfile'
+
+/** What `galleries/images/versions` mean: their rules, and the workflows that make a change true. */
+export function imageVersionsBehaviour(deps: GalleryDependencies): Behaviour {
+  return {
+    type: 'Microsoft.Compute/galleries/images/versions',
+    prepare: async (change, context) => withPublishedDate(change, context.nowMs),
+    async check(change, context) {
+      checkPublishingProfile(change, context.nowMs, deps)
+      if (change.kind === 'create' || change.before?.provisioningState === 'Failed')
+        await checkSource(change, context, deps)
+    },
+    write: async (change) =>
+      changesReplicas(change) ? { workflow: 'publish-version', input: { versionId: change.id.id } } : undefined,
+    async checkRemove(version, context) {
+      const properties = versionProperties(version)
+      const endOfLife = properties.publishingProfile?.endOfLifeDate
+      if (!properties.safetyProfile?.blockDeletionBeforeEndOfLife || endOfLife === undefined) return
+      if (Date.parse(endOfLife) > context.nowMs) throw galleryProblems.BlockedBeforeEndOfLife({})
+    },
+    remove: async (version) => ({ workflow: 'retire-version', input: { versionId: version.id } }),
+    async show(version, context) {
+      if (context.query['$expand']?.toLowerCase() !== 'replicationstatus') return version.properties
+      const targets = versionProperties(version).publishingProfile?.targetRegions ?? []
+      const replicas = await listReplicas(deps.db, version.key)
+      return { ...version.properties, replicationStatus: showReplicationStatus(replicas, targets, deps.regions) }
+    },
+    actions: versionActions(deps),
+  }
+}
+
+/** Set at the first PUT and never changed afterwards (behaviour.md B10). */
+function withPublishedDate(change: Change, nowMs: number): Draft {
+  const before = change.before && versionProperties(change.before).publishingProfile?.publishedDate
+  const profile = change.after.properties['publishingProfile']
+  return {
+    ...change.after,
+    properties: {
+      ...change.after.properties,
+      publishingProfile: {
+        ...(typeof profile === 'object' && profile !== null ? profile : {}),
+        publishedDate: before ?? formatArmTime(nowMs),
+      },
+    },
+  }
+}
+
+function checkPublishingProfile(change: Change, nowMs: number, deps: GalleryDependencies): void {
+  const after = versionProperties(change.after)
+  const before = change.before && versionProperties(change.before)
+  const profile = after.publishingProfile
+  if (profile?.replicationMode === 'Shallow')
+    throw galleryProblems.ReplicationModeNotSupported(
+      {},
+      { target: 'galleryImageVersion.properties.publishingProfile.replicationMode' },
+    )
+  const endOfLife = profile?.endOfLifeDate
+  if (
+    endOfLife !== undefined &&
+    endOfLife !== before?.publishingProfile?.endOfLifeDate &&
+    Date.parse(endOfLife) <= nowMs
+  )
+    throw galleryProblems.EndOfLifeInPast(
+      {},
+      { target: 'galleryImageVersion.properties.publishingProfile.endOfLifeDate' },
+    )
+  checkTargetRegions(
+    {
+      targets: profile?.targetRegions ?? [],
+      before: before?.publishingProfile?.targetRegions ?? [],
+      location: deps.regions.find(change.after.location)?.name ?? change.after.location,
+      replicaCount: profile?.replicaCount,
+      maximumReplicas: deps.limits.maximumReplicas,
+      allowsRemoval: after.safetyProfile?.allowDeletionOfReplicatedLocations,
+    },
+    deps.regions,
+  )
+}
+
+/** The source must exist, be readable as a disk, fit the definition and be within the size limit. */
+async function checkSource(change: Change, context: RequestContext, deps: GalleryDependencies): Promise<void> {
+  const source = parseVersionSource(versionProperties(change.after).storageProfile ?? {})
+  if (source.kind === 'version') {
+    await context.authorize(versionRead, source.id)
+    const version = await findResource(deps.db, source.id.toLowerCase())
+    const isReady = version && (await listReplicas(deps.db, version.key)).some((r) => r.state === 'Completed')
+    if (!isReady) throw galleryProblems.SourceNotFound({ id: source.id }, { target: `${storagePath}.source.id` })
+    if (version) await checkSameKind(change, version, deps)
+    return
+  }
+  for (const disk of source.disks) {
+    if (disk.from.kind === 'disk') await context.authorize(`${findArmId(disk.from.id)?.type}/read`, disk.from.id)
+    const found = await findDiskSource(disk.from, deps)
+    checkSize(found.virtualSizeBytes, deps)
+    await checkFits(change, disk.from, found, deps)
+  }
+}
+
+/** Finds the bytes that one disk of a version is made of; throws SourceNotFound or what is wrong with them. */
+export async function findDiskSource(from: DiskSourceName, deps: GalleryDependencies): Promise<FoundSource> {
+  if (from.kind === 'blob') return deps.sources.findBlob(from.uri)
+  const found = await deps.sources.findDisk(from.id)
+  if (!found) throw galleryProblems.SourceNotFound({ id: from.id }, { target: `${storagePath}.osDiskImage.source.id` })
+  return found
+}
+
+export function checkSize(virtualSizeBytes: number, deps: GalleryDependencies): void {
+  if (virtualSizeBytes <= deps.limits.maximumDiskBytes) return
+  throw galleryProblems.GallerySourceResourceExceedsMaxSize({
+    sizeGiB: Math.ceil(virtualSizeBytes / GiB),
+    maximumGiB: Math.floor(deps.limits.maximumDiskBytes / GiB),
+  })
+}
+
+async function checkFits(
+  change: Change,
+  from: DiskSourceName,
+  found: FoundSource,
+  deps: GalleryDependencies,
+): Promise<void> {
+  const definition = await definitionOf(change, deps)
+  const id = from.kind === 'disk' ? from.id : from.uri
+  const misfit = misfitOf(id, found, definition)
+  if (misfit) throw misfit
+}
+
+async function checkSameKind(change: Change, source: Resource, deps: GalleryDependencies): Promise<void> {
+  const from = await findResource(deps.db, source.parentKey)
+  const facts = from?.properties as GalleryImageProperties | undefined
+  const definition = await definitionOf(change, deps)
+  const misfit = misfitOf(source.id, { osType: facts?.osType, hyperVGeneration: facts?.hyperVGeneration }, definition)
+  if (misfit) throw misfit
+}
+
+function misfitOf(
+  id: string,
+  source: Pick<FoundSource, 'osType' | 'hyperVGeneration'>,
+  definition: GalleryImageProperties | undefined,
+): Problem | undefined {
+  const generation = definition?.hyperVGeneration ?? 'V1'
+  if (source.hyperVGeneration !== undefined && source.hyperVGeneration !== generation)
+    return galleryProblems.SourceGenerationDiffers({ id, source: source.hyperVGeneration, wanted: generation })
+  if (source.osType !== undefined && definition && source.osType !== definition.osType)
+    return galleryProblems.SourceOsTypeDiffers({ id, source: source.osType, wanted: definition.osType })
+  return undefined
+}
+
+async function definitionOf(change: Change, deps: GalleryDependencies): Promise<GalleryImageProperties | undefined> {
+  const key = change.id.key.split('/').slice(0, -2).join('/')
+  return (await findResource(deps.db, key))?.properties as GalleryImageProperties | undefined
+}
+
+/** Tags, dates and exclusion are true as soon as they are written; replicas need work. */
+function changesReplicas(change: Change): boolean {
+  if (!change.before || change.before.provisioningState === 'Failed') return true
+  const replicated = (draft: Pick<Draft, 'properties'>): string => {
+    const profile = versionProperties(draft).publishingProfile
+    return JSON.stringify([
+      profile?.replicaCount,
+      (profile?.targetRegions ?? []).map((t) => [t.name, t.regionalReplicaCount, t.storageAccountType]).toSorted(),
+    ])
+  }
+  return replicated(change.before) !== replicated(change.after)
+}

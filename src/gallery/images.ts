@@ -1,0 +1,85 @@
+import type { GalleryImageProperties } from '../contract/gallery-images.ts'
+import type { RegionDirectory } from '../base/region.ts'
+import type { DbOrTx, Tx } from '../db/tables.ts'
+import type { ActionCall, ActionResult, Behaviour, Change } from '../resources/behaviour.ts'
+import { listChildren } from '../resources/resource.rows.ts'
+import { resolveLatest } from './latest.ts'
+import type { Latest } from './latest.ts'
+import { galleryProblems } from './problems.ts'
+import { listReplicasOf } from './replica.rows.ts'
+import { toCandidate } from './version-properties.ts'
+
+interface ImageDependencies {
+  readonly db: DbOrTx
+  readonly regions: RegionDirectory
+}
+
+/** What image definitions mean: one publisher/offer/sku each in a gallery, dates ahead, `latest` explained. */
+export function imagesBehaviour(deps: ImageDependencies): Behaviour {
+  return {
+    type: 'Microsoft.Compute/galleries/images',
+    async check(change, context) {
+      const endOfLife = (change.after.properties as GalleryImageProperties).endOfLifeDate
+      const before = change.before?.properties as GalleryImageProperties | undefined
+      if (endOfLife !== undefined && endOfLife !== before?.endOfLifeDate && Date.parse(endOfLife) <= context.nowMs)
+        throw galleryProblems.EndOfLifeInPast({}, { target: 'galleryImage.properties.endOfLifeDate' })
+    },
+    async commit(tx, change) {
+      if (change.kind === 'create') await checkIdentifierIsFree(tx, change)
+    },
+    write: async () => ({ workflow: 'write-record', input: {} }),
+    remove: async () => ({ workflow: 'remove-record', input: {} }),
+    actions: { resolveLatest: (call) => explainLatest(call, deps) },
+  }
+}
+
+async function checkIdentifierIsFree(tx: Tx, change: Change): Promise<void> {
+  const wanted = (change.after.properties as GalleryImageProperties).identifier
+  const galleryKey = change.id.key.split('/').slice(0, -2).join('/')
+  for (const image of await listChildren(tx, galleryKey, 'Microsoft.Compute/galleries/images')) {
+    const taken = (image.properties as GalleryImageProperties).identifier
+    if (image.key !== change.id.key && tripleOf(taken) === tripleOf(wanted))
+      throw galleryProblems.ImageIdentifierTaken(
+        { name: image.name, ...wanted },
+        { target: 'galleryImage.properties.identifier' },
+      )
+  }
+}
+
+/** Compared without regard to case (behaviour.md B1). */
+function tripleOf(identifier: GalleryImageProperties['identifier']): string {
+  return `${identifier.publisher}\n${identifier.offer}\n${identifier.sku}`.toLowerCase()
+}
+
+/** Reads what the rule of `latest` needs and applies it. */
+export async function findLatest(definitionKey: string, region: string, deps: ImageDependencies): Promise<Latest> {
+  const versions = await listChildren(deps.db, definitionKey, 'Microsoft.Compute/galleries/images/versions')
+  const replicas = await listReplicasOf(
+    deps.db,
+    versions.map((version) => version.key),
+  )
+  return resolveLatest(
+    versions.map((version) => toCandidate(version, replicas, deps.regions)),
+    region,
+  )
+}
+
+/** Our extension: which version `latest` is in a region, and why each other was passed over. */
+async function explainLatest(call: ActionCall, deps: ImageDependencies): Promise<ActionResult> {
+  const location = String(call.body['location'] ?? call.resource.location)
+  const region = deps.regions.find(location)
+  if (!region)
+    throw galleryProblems.UnknownRegion({ region: location, known: deps.regions.all.map((r) => r.name).join(', ') })
+  const latest = await findLatest(call.resource.key, region.name, deps)
+  if (latest.name === undefined)
+    throw galleryProblems.GalleryImageNotFound({ id: call.resource.id, region: region.name })
+  return {
+    kind: 'done',
+    body: {
+      location: region.name,
+      latestVersionName: latest.name,
+      id: `${call.resource.id}/versions/${latest.name}`,
+      passedOver: [...latest.passedOver].map(([name, reason]) => ({ name, reason })),
+    },
+  }
+}

@@ -1,0 +1,178 @@
+import { defineProblems } from '../base/problem.ts'
+
+/** Azure's texts: behaviour.md A1 and A2. The key is the public code unless `code` says otherwise. */
+export const galleryProblems = defineProblems({
+  GalleryImageNotFound: {
+    kind: 'absent',
+    say: (f: { id: string; region: string }) =>
+      `"The gallery image ${f.id} is not available in ${f.region} region. Please contact image owner to replicate to this region, or change your requested region."`,
+  },
+  GalleryNameNotUnique: {
+    kind: 'conflict',
+    code: 'Conflict',
+    say: (f: { name: string; subscriptionId: string }) =>
+      `The gallery name '${f.name}' is not unique within the subscription '${f.subscriptionId}'. Please pick another gallery name.`,
+  },
+  ImageIdentifierTaken: {
+    kind: 'conflict',
+    code: 'Conflict',
+    say: (f: { name: string; publisher: string; offer: string; sku: string }) =>
+      `Gallery image: ${f.name} identified by (publisher:${f.publisher}, offer:${f.offer}, sku:${f.sku}) already exists. Choose a different publisher, offer, sku combination.`,
+  },
+  EndOfLifeInPast: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: () => 'EndOfLifeDate must be set to a future date.',
+  },
+  DuplicateRegions: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: () => 'Duplicate regions are not allowed in target publishing regions.',
+  },
+  UnknownRegion: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: (f: { region: string; known: string }) =>
+      `The target region '${f.region}' is not known to this server. The supported locations are '${f.known}'. Use one of them, or add the region to the server's configuration file.`,
+  },
+  LocationNotAmongTargets: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: (f: { regions: string; location: string }) =>
+      `Gallery image version publishing profile regions '${f.regions}' must contain the location of image version '${f.location}'.`,
+  },
+  OutOfRange: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: (f: { value: number; parameter: string; minimum: number; maximum: number }) =>
+      `The value ${f.value} of parameter ${f.parameter} is out of range. The value must be between ${f.minimum} and ${f.maximum}, inclusive.`,
+  },
+  ZonesMissing: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: (f: { region: string }) =>
+      `ZRS storage account type is not supported in this region. Region '${f.region}' has fewer than three zones: choose Standard_LRS or Premium_LRS.`,
+  },
+  StorageClassNotKept: {
+    kind: 'conflict',
+    code: 'PropertyChangeNotAllowed',
+    say: (f: { region: string; existing: string }) =>
+      `Global storage account type does not match the storage account type in the existing TargetRegion: '${f.region}'. Please specify '${f.existing}' as the storage account type for this region.`,
+  },
+  StorageClassNotSupported: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: (f: { value: string }) =>
+      `The storage account type '${f.value}' is not supported by this server for target regions. Choose Standard_LRS, Standard_ZRS or Premium_LRS.`,
+  },
+  ReplicatedRegionKept: {
+    kind: 'conflict',
+    code: 'OperationNotAllowed',
+    say: (f: { regions: string }) =>
+      `Removing the replicated region(s) '${f.regions}' is not allowed because safetyProfile.allowDeletionOfReplicatedLocations is false. Set it to true first, then remove the region.`,
+  },
+  BlockedBeforeEndOfLife: {
+    kind: 'conflict',
+    code: 'DeleteGalleryImageVersionBlockedBeforeEndOfLife',
+    say: () =>
+      'Deletion of Gallery image version is not allowed because the image is enabled for blockDeletionBeforeEndOfLife and its endOfLifeDate has not reached yet',
+  },
+  OneSourceOnly: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: () =>
+      'The gallery artifact version source can only be specified either directly under storageProfile or within individual OS or data disks. One and only one source type (user image, snapshot, disk, virtual machine) can be provided.',
+  },
+  SourceNotFound: {
+    kind: 'absent',
+    code: 'NotFound',
+    say: (f: { id: string }) =>
+      `Source ${f.id} is not found. Please check source exists, and is in the same region as gallery image version being created.`,
+  },
+  SourceWrongKind: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: (f: { id: string }) =>
+      `The source id: ${f.id} must either be a managed image, virtual machine or another gallery image version`,
+  },
+  SourceNotSupported: {
+    kind: 'invalid',
+    code: 'OperationNotAllowed',
+    say: (f: { id: string; kind: string }) =>
+      `The source ${f.id} is a ${f.kind}, from which this server cannot publish yet. Upload its disk (createOption Upload) and name the disk as osDiskImage.source.id, or push it with 'goldleaf image push'.`,
+  },
+  DiskSourceWrongKind: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: (f: { id: string }) => `The source id: ${f.id} must be a managed disk or snapshot.`,
+  },
+  InvalidSourceId: {
+    kind: 'invalid',
+    code: 'LinkedInvalidPropertyId',
+    say: (f: { id: string; path: string }) =>
+      `Property id '${f.id}' at path '${f.path}' is invalid. Expect fully qualified resource Id that start with '/subscriptions/{subscriptionId}' or '/providers/{resourceProviderNamespace}/'.`,
+  },
+  DuplicateLuns: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: () =>
+      'Duplicated lun numbers have been detected in the input data disks. Lun number must be unique for each data disk.',
+  },
+  DuplicateSources: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: () => 'Duplicated source ids are found in the input disks. Source id should be unique for each disk.',
+  },
+  SourceGenerationDiffers: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: (f: { id: string; source: string; wanted: string }) =>
+      `The resource with id '${f.id}' has a different Hypervisor generation ['${f.source}'] than the parent gallery image Hypervisor generation ['${f.wanted}']`,
+  },
+  SourceOsTypeDiffers: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: (f: { id: string; source: string; wanted: string }) =>
+      `The resource with id '${f.id}' has a different OS type ['${f.source}'] than the parent gallery image OS type generation ['${f.wanted}']`,
+  },
+  GallerySourceResourceExceedsMaxSize: {
+    kind: 'invalid',
+    say: (f: { sizeGiB: number; maximumGiB: number }) =>
+      `Replication failed in this region due to 'The GalleryImageVersion source resource size ${f.sizeGiB} exceeds the max size ${f.maximumGiB} supported.'`,
+  },
+  ReplicationFailed: {
+    kind: 'internal',
+    code: 'ReplicationJobsNotCompleted',
+    say: (f: { failures: readonly { region: string; detail: string }[] }) =>
+      `Gallery replication jobs failed in one or more regions. The failing regions' details are as follows: '${f.failures.map((x) => `{region:${x.region}, detail:${x.detail}}`).join(', ')}'. If retry does not work, then please do an update by removing the failed regions and update again by adding them back.`,
+  },
+  GalleryShared: {
+    kind: 'conflict',
+    code: 'OperationNotAllowed',
+    say: (f: { permissions: string }) =>
+      `Gallery is still shared to '${f.permissions}'. Please unshare the gallery first before deleting the gallery.`,
+  },
+  SharingNotSupported: {
+    kind: 'invalid',
+    code: 'OperationNotAllowed',
+    say: (f: { permissions: string }) =>
+      `Sharing with permissions '${f.permissions}' is not supported by this server yet. Leave sharingProfile out, or set permissions to 'Private'.`,
+  },
+  SoftDeleteNotSupported: {
+    kind: 'invalid',
+    code: 'OperationNotAllowed',
+    say: () =>
+      'Soft delete is not supported by this server yet. Leave softDeletePolicy out, or set isSoftDeleteEnabled to false.',
+  },
+  ReplicaNotHere: {
+    kind: 'absent',
+    code: 'GalleryImageNotFound',
+    say: (f: { id: string; region: string; disk: string }) =>
+      `The ${f.disk} of ${f.id} has no complete replica in region '${f.region}'. Ask for one of its regions (see replicationStatus), or wait until replication has finished.`,
+  },
+  ReplicationModeNotSupported: {
+    kind: 'invalid',
+    code: 'OperationNotAllowed',
+    say: () => "replicationMode 'Shallow' is not supported by this server yet. Use 'Full'.",
+  },
+})

@@ -1,0 +1,221 @@
+import type { Json, JsonObject } from '../base/json.ts'
+import { mapLimit } from '../base/map-limit.ts'
+import { Problem } from '../base/problem.ts'
+import type { ProblemRecord } from '../base/problem.ts'
+import { GiB } from '../base/units.ts'
+import { planReplication } from '../replication/plan.ts'
+import { editResourceProperties, findResource } from '../resources/resource.rows.ts'
+import type { Resource } from '../resources/resource.ts'
+import type { StoredResult, TransferOptions, TransferProgress } from '../store/disk-store.ts'
+import type { Operation, StepContext, Workflow } from '../work/workflow.ts'
+import type { GalleryDependencies, SourcePlace } from './dependencies.ts'
+import { checkSize, findDiskSource } from './image-versions.ts'
+import { findParentRoot } from './parent-root.ts'
+import { galleryProblems } from './problems.ts'
+import {
+  deleteReplicas,
+  listReplicas,
+  markReplicaCompleted,
+  markReplicaFailed,
+  markReplicaProgress,
+  markReplicaStarted,
+  osDiskLun,
+  syncReplicas,
+} from './replica.rows.ts'
+import type { Replica } from './replica.rows.ts'
+import { versionProperties, wantedReplicas } from './version-properties.ts'
+import { parseVersionSource } from './version-sources.ts'
+
+interface PublishInput extends JsonObject {
+  readonly versionId: string
+}
+type PublishStep = StepContext<PublishInput>
+
+/** Regions that are served at the same time; more would only share the same disk and cores. */
+const regionsAtOnce = 3
+const progressEveryMs = 400
+
+/**
+ * Makes the replicas of a version what its target regions ask for: ingest into the home region unless some region has
+ * the disk already, then each lacking region takes what it lacks. Serves creation, update and retry alike; every step
+ * may run twice, because what is complete is left alone and frames are named by their content.
+ */
+export function publishVersion(deps: GalleryDependencies): Workflow<PublishInput> {
+  return {
+    name: 'publish-version',
+    steps: [
+      { name: 'plan', run: (step) => plan(step, deps) },
+      { name: 'ingest', run: (step) => ingest(step, deps) },
+      { name: 'replicate', run: (step) => replicate(step, deps) },
+    ],
+    async settle(tx, operation, outcome) {
+      const key = operation.resourceKey
+      if (outcome.state === 'Succeeded') {
+        const replicas = await listReplicas(tx, key)
+        await editResourceProperties(tx, key, (properties) => withDiskSizes(properties, replicas))
+      } else await failUnfinished(tx, operation, outcome.error, deps)
+    },
+  }
+}
+
+/** Removes a version: its rows go with the resource, its bytes when the next sweep finds nobody needing them. */
+export function retireVersion(deps: GalleryDependencies): Workflow<PublishInput> {
+  return {
+    name: 'retire-version',
+    steps: [],
+    async settle(tx, operation, outcome) {
+      if (outcome.state !== 'Succeeded') return
+      await deleteReplicas(tx, operation.resourceKey)
+      deps.requestSweep()
+    },
+  }
+}
+
+async function plan(step: PublishStep, deps: GalleryDependencies): Promise<Json> {
+  const version = await getVersion(step, deps)
+  const before = await listReplicas(deps.db, version.key)
+  const luns = before.length > 0 ? unique(before.map((replica) => replica.lun)) : await sourceLuns(version, deps)
+  const wanted = wantedReplicas(version, luns, deps.regions)
+  await deps.db.transaction().execute((tx) => syncReplicas(tx, version.key, wanted))
+  if (before.some((old) => !wanted.some((want) => want.region === old.region))) deps.requestSweep()
+  return { luns }
+}
+
+async function sourceLuns(version: Resource, deps: GalleryDependencies): Promise<readonly number[]> {
+  const source = parseVersionSource(versionProperties(version).storageProfile ?? {})
+  if (source.kind === 'disks') return source.disks.map((disk) => disk.lun)
+  return unique((await listReplicas(deps.db, source.id.toLowerCase())).map((replica) => replica.lun))
+}
+
+async function ingest(step: PublishStep, deps: GalleryDependencies): Promise<void> {
+  const version = await getVersion(step, deps)
+  const replicas = await listReplicas(deps.db, version.key)
+  const home = replicas.filter((replica) => replica.region === homeOf(version, deps))
+  for (const replica of home) {
+    const isSomewhere = replicas.some((other) => other.lun === replica.lun && other.state === 'Completed')
+    if (isSomewhere) continue
+    const place = await findPlace(version, replica, deps)
+    await transfer(step, replica, version, deps, (options) => {
+      const store = deps.stores.store(replica.region, replica.storageClass)
+      if (place.kind === 'file') return store.ingest({ path: place.path, format: place.format }, options)
+      return store.receive(deps.stores.store(place.region, place.storageClass), place.root, options)
+    })
+  }
+}
+
+async function findPlace(version: Resource, replica: Replica, deps: GalleryDependencies): Promise<SourcePlace> {
+  const source = parseVersionSource(versionProperties(version).storageProfile ?? {})
+  if (source.kind === 'disks') {
+    const disk = source.disks.find((named) => named.lun === replica.lun)
+    if (!disk) throw galleryProblems.OneSourceOnly({})
+    const found = await findDiskSource(disk.from, deps)
+    checkSize(found.virtualSizeBytes, deps)
+    return found.place
+  }
+  const held = (await listReplicas(deps.db, source.id.toLowerCase())).filter(
+    (other) => other.lun === replica.lun && other.state === 'Completed',
+  )
+  const best = held.find((other) => other.region === replica.region) ?? held[0]
+  if (best?.root === undefined) throw galleryProblems.SourceNotFound({ id: source.id })
+  return { kind: 'stored', region: best.region, storageClass: best.storageClass, root: best.root }
+}
+
+async function replicate(step: PublishStep, deps: GalleryDependencies): Promise<void> {
+  const version = await getVersion(step, deps)
+  const replicas = await listReplicas(deps.db, version.key)
+  const failures: { region: string; detail: string }[] = []
+  for (const lun of unique(replicas.map((replica) => replica.lun))) {
+    const disk = replicas.filter((replica) => replica.lun === lun)
+    const held = disk.flatMap((r) => (r.state === 'Completed' && r.root !== undefined ? [{ ...r, root: r.root }] : []))
+    const transfers = planReplication(disk, held, homeOf(version, deps))
+    await mapLimit(transfers, regionsAtOnce, async ({ to, from }) => {
+      const replica = disk.find((candidate) => candidate.region === to.region)
+      if (!replica) return
+      try {
+        await transfer(step, replica, version, deps, (options) =>
+          deps.stores
+            .store(to.region, to.storageClass)
+            .receive(deps.stores.store(from.region, from.storageClass), from.root, options),
+        )
+      } catch (error) {
+        if (step.signal.aborted) throw error
+        deps.logger.error({ err: error, region: to.region, version: version.id }, 'replication to a region failed')
+        const detail = error instanceof Problem ? error.message : 'Failed with internal server error.'
+        await markReplicaFailed(deps.db, replica, detail, deps.clock.now())
+        failures.push({ region: to.region, detail })
+      }
+    })
+  }
+  if (failures.length > 0) throw galleryProblems.ReplicationFailed({ failures })
+}
+
+/** Runs one transfer with its progress in the replica's row; the row names the root only once it is durable. */
+async function transfer(
+  step: PublishStep,
+  replica: Replica,
+  version: Resource,
+  deps: GalleryDependencies,
+  run: (options: TransferOptions) => Promise<StoredResult>,
+): Promise<void> {
+  await markReplicaStarted(deps.db, replica, deps.clock.now())
+  const parentRoot = await findParentRoot(deps.db, version, replica)
+  let lastMs = 0
+  let writing: Promise<void> = Promise.resolve()
+  const onProgress = (progress: TransferProgress): void => {
+    if (deps.clock.now() - lastMs < progressEveryMs) return
+    lastMs = deps.clock.now()
+    // Progress is for people: a write that fails must not end the transfer.
+    writing = writing
+      .then(() => markReplicaProgress(deps.db, replica, progress))
+      .catch((error: unknown) => deps.logger.warn({ err: error }, 'progress could not be written'))
+    step.report({ region: replica.region, lun: replica.lun, ...progress })
+  }
+  const stored = await run({ signal: step.signal, parentRoot, onProgress, copies: replica.replicaCount })
+  try {
+    await writing
+    await markReplicaCompleted(deps.db, replica, stored, deps.clock.now())
+  } finally {
+    stored.pin[Symbol.dispose]()
+  }
+}
+
+async function failUnfinished(
+  tx: GalleryDependencies['db'],
+  operation: Operation,
+  error: ProblemRecord,
+  deps: GalleryDependencies,
+): Promise<void> {
+  for (const replica of await listReplicas(tx, operation.resourceKey))
+    if (replica.state === 'Replicating') await markReplicaFailed(tx, replica, error.message, deps.clock.now())
+}
+
+/** What Azure fills in after completion: sizes and caching of the disks (behaviour.md B16). */
+function withDiskSizes(properties: JsonObject, replicas: readonly Replica[]): JsonObject {
+  const profile = versionProperties({ properties }).storageProfile ?? {}
+  const sizeInGB = (lun: number): number =>
+    Math.ceil(Math.max(...replicas.filter((r) => r.lun === lun).map((r) => r.virtualSizeBytes), 0) / GiB)
+  const luns = unique(replicas.map((replica) => replica.lun)).filter((lun) => lun !== osDiskLun)
+  const osDiskImage = { hostCaching: 'ReadWrite', ...profile.osDiskImage, sizeInGB: sizeInGB(osDiskLun) }
+  const dataDiskImages = luns.map((lun) => {
+    const known = (profile.dataDiskImages ?? []).find((image) => image.lun === lun)
+    return { hostCaching: 'None', ...known, lun, sizeInGB: sizeInGB(lun) }
+  })
+  return {
+    ...properties,
+    storageProfile: { ...profile, osDiskImage, ...(dataDiskImages.length > 0 ? { dataDiskImages } : {}) } as JsonObject,
+  }
+}
+
+async function getVersion(step: PublishStep, deps: GalleryDependencies): Promise<Resource> {
+  const version = await findResource(deps.db, step.resourceKey)
+  if (!version) throw galleryProblems.SourceNotFound({ id: step.input.versionId })
+  return version
+}
+
+function homeOf(version: Resource, deps: GalleryDependencies): string {
+  return deps.regions.find(version.location)?.name ?? version.location
+}
+
+function unique(numbers: readonly number[]): readonly number[] {
+  return [...new Set(numbers)].toSorted((a, b) => a - b)
+}

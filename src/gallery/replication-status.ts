@@ -1,0 +1,53 @@
+import type { JsonObject } from '../base/json.ts'
+import type { RegionDirectory } from '../base/region.ts'
+import type { Replica } from './replica.rows.ts'
+
+type Regional = 'Unknown' | 'Replicating' | 'Completed' | 'Failed'
+
+/**
+ * `properties.replicationStatus` (behaviour.md B10): one line a region over all its disks. Progress is the share of
+ * guest bytes already there; 100 only when the region is complete.
+ */
+export function showReplicationStatus(
+  replicas: readonly Replica[],
+  targets: readonly { readonly name: string }[],
+  regions: RegionDirectory,
+): JsonObject {
+  const summary = targets.map((target) => {
+    const region = regions.find(target.name)
+    const here = replicas.filter((replica) => replica.region === region?.name)
+    const state = regionState(here)
+    const details = here.flatMap((replica) => (replica.error ? [replica.error] : [])).join(' ')
+    return {
+      region: region?.displayName ?? target.name,
+      state,
+      ...(details === '' ? {} : { details }),
+      progress: regionProgress(here, state),
+    }
+  })
+  return { aggregatedState: aggregate(summary.map((line) => line.state)), summary }
+}
+
+function regionState(replicas: readonly Replica[]): Regional {
+  if (replicas.length === 0) return 'Unknown'
+  if (replicas.some((replica) => replica.state === 'Failed')) return 'Failed'
+  return replicas.every((replica) => replica.state === 'Completed') ? 'Completed' : 'Replicating'
+}
+
+function regionProgress(replicas: readonly Replica[], state: Regional): number {
+  if (state === 'Completed') return 100
+  const total = sum(replicas.map((replica) => replica.progress.bytesTotal))
+  if (total === 0) return 0
+  const done = sum(replicas.map((r) => (r.state === 'Completed' ? r.progress.bytesTotal : r.progress.bytesDone)))
+  return Math.min(99, Math.floor((100 * done) / total))
+}
+
+function aggregate(states: readonly Regional[]): string {
+  if (states.length === 0) return 'Unknown'
+  if (states.includes('Failed')) return 'Failed'
+  return states.every((state) => state === 'Completed') ? 'Completed' : 'InProgress'
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((all, n) => all + n, 0)
+}

@@ -1,0 +1,83 @@
+import { findArmId } from '../base/arm-id.ts'
+import { galleryProblems } from './problems.ts'
+import { osDiskLun } from './replica.rows.ts'
+
+/** The members of `storageProfile` by which a version names where its bytes come from (behaviour.md C). */
+export interface StorageProfile {
+  readonly source?: {
+    readonly id?: string
+    readonly virtualMachineId?: string
+    readonly communityGalleryImageId?: string
+  }
+  readonly osDiskImage?: DiskImageMember
+  readonly dataDiskImages?: readonly (DiskImageMember & { readonly lun: number })[]
+}
+
+export interface DiskImageMember {
+  readonly sizeInGB?: number
+  readonly hostCaching?: string
+  readonly source?: { readonly id?: string; readonly uri?: string; readonly storageAccountId?: string }
+}
+
+export type DiskSourceName =
+  | { readonly kind: 'disk'; readonly id: string }
+  | { readonly kind: 'blob'; readonly uri: string }
+
+export type VersionSource =
+  | { readonly kind: 'version'; readonly id: string }
+  | { readonly kind: 'disks'; readonly disks: readonly { readonly lun: number; readonly from: DiskSourceName }[] }
+
+const storagePath = 'galleryImageVersion.properties.storageProfile'
+
+/**
+ * Reads the one source of a version, or throws with Azure's text: a source stands either directly under storageProfile
+ * or in the single disks, LUNs and sources are unique, ids are well-formed and of the right kind.
+ */
+export function parseVersionSource(profile: StorageProfile): VersionSource {
+  const osFrom = diskSourceName(profile.osDiskImage, `${storagePath}.osDiskImage`)
+  const data = (profile.dataDiskImages ?? []).map((image, index) => ({
+    lun: image.lun,
+    from: diskSourceName(image, `${storagePath}.dataDiskImages[${index}]`),
+  }))
+  const direct = profile.source?.id ?? profile.source?.virtualMachineId ?? profile.source?.communityGalleryImageId
+  const hasDisks = osFrom !== undefined || data.some((disk) => disk.from !== undefined)
+  if ((direct === undefined) === !hasDisks) throw galleryProblems.OneSourceOnly({}, { target: storagePath })
+  if (direct !== undefined) return directSource(direct, `${storagePath}.source.id`)
+  if (osFrom === undefined) throw galleryProblems.OneSourceOnly({}, { target: `${storagePath}.osDiskImage` })
+  const named = data.map((disk) => {
+    if (disk.from === undefined) throw galleryProblems.OneSourceOnly({}, { target: `${storagePath}.dataDiskImages` })
+    return { lun: disk.lun, from: disk.from }
+  })
+  const disks = [{ lun: osDiskLun, from: osFrom }, ...named]
+  if (new Set(disks.map((disk) => disk.lun)).size < disks.length) throw galleryProblems.DuplicateLuns({})
+  if (new Set(disks.map((disk) => JSON.stringify(disk.from).toLowerCase())).size < disks.length)
+    throw galleryProblems.DuplicateSources({})
+  return { kind: 'disks', disks }
+}
+
+function directSource(id: string, path: string): VersionSource {
+  const parsed = findArmId(id)
+  if (!parsed) throw galleryProblems.InvalidSourceId({ id, path }, { target: path })
+  switch (parsed.type.toLowerCase()) {
+    case 'microsoft.compute/galleries/images/versions':
+      return { kind: 'version', id }
+    case 'microsoft.compute/virtualmachines':
+      throw galleryProblems.SourceNotSupported({ id, kind: 'virtual machine' }, { target: path })
+    case 'microsoft.compute/images':
+      throw galleryProblems.SourceNotSupported({ id, kind: 'managed image' }, { target: path })
+    default:
+      throw galleryProblems.SourceWrongKind({ id }, { target: path })
+  }
+}
+
+function diskSourceName(image: DiskImageMember | undefined, path: string): DiskSourceName | undefined {
+  const source = image?.source
+  if (source?.uri !== undefined) return { kind: 'blob', uri: source.uri }
+  if (source?.id === undefined) return undefined
+  const parsed = findArmId(source.id)
+  if (!parsed) throw galleryProblems.InvalidSourceId({ id: source.id, path: `${path}.source.id` }, { target: path })
+  const type = parsed.type.toLowerCase()
+  if (type !== 'microsoft.compute/disks' && type !== 'microsoft.compute/snapshots')
+    throw galleryProblems.DiskSourceWrongKind({ id: source.id }, { target: `${path}.source.id` })
+  return { kind: 'disk', id: source.id }
+}

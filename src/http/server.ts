@@ -1,0 +1,175 @@
+import { createServer, type RequestListener, type Server } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import fastify, { type FastifyInstance } from 'fastify'
+import { systemClock, type Clock } from '../base/clock.ts'
+import type { Logger } from '../base/logger.ts'
+import { Problem } from '../base/problem.ts'
+import { randomUuid } from '../base/random.ts'
+import { MiB } from '../base/units.ts'
+import { useJsonBodies } from './json-body.ts'
+import { pathOf, problemOfError, sendProblem } from './problem-response.ts'
+import { setUsualHeaders } from './request-facts.ts'
+
+export interface HttpServerOptions {
+  readonly logger: Logger
+  /** PEM. Without it there is no HTTPS listener. */
+  readonly tls?: { readonly cert: string; readonly key: string } | undefined
+  readonly clock?: Clock | undefined
+  /** Of JSON bodies; ARM's own limit is 4 MiB. */
+  readonly bodyLimitBytes?: number | undefined
+  /** A client must have sent its headers by then. */
+  readonly headersTimeoutMs?: number | undefined
+  /** A client must have sent its JSON body by then; raw bodies have no such limit, only the idle one. */
+  readonly bodyTimeoutMs?: number | undefined
+  /** A connection on which nothing moves for so long is cut, also in the middle of a body. */
+  readonly idleTimeoutMs?: number | undefined
+  readonly keepAliveTimeoutMs?: number | undefined
+  /** How long `close` lets running requests finish. */
+  readonly closeTimeoutMs?: number | undefined
+}
+
+export interface Listen {
+  readonly host: string
+  /** 0: any free port. */
+  readonly port: number
+}
+
+export interface HttpServer {
+  /** Where the rooms register their routes, before `listen`. Its JSON rules hold for every scope that sets no others. */
+  readonly app: FastifyInstance
+  /** Starts both listeners; answers their addresses (`http://127.0.0.1:4711`). HTTPS needs `tls` and `https`. */
+  listen(where: { readonly http: Listen; readonly https?: Listen | undefined }): Promise<Addresses>
+  /** Stops listening, lets running requests finish for a bounded time, then cuts what is left. Safe to call twice. */
+  close(): Promise<void>
+}
+
+export interface Addresses {
+  readonly http: string
+  readonly https: string | undefined
+}
+
+/**
+ * ONE Fastify instance behind two listeners, plain HTTP and HTTPS: `serverFactory` hands us Fastify's handler, and the
+ * TLS server calls the same one. Fastify's own `listen` is not used: it knows only one server.
+ */
+export function createHttpServer(options: HttpServerOptions): HttpServer {
+  const clock = options.clock ?? systemClock
+  const servers: Server[] = []
+  let handler: RequestListener | undefined
+  let closing: Promise<void> | undefined
+  const app = fastify({
+    logger: false,
+    genReqId: () => randomUuid(),
+    requestIdHeader: false,
+    exposeHeadRoutes: false,
+    routerOptions: {
+      caseSensitive: false,
+      ignoreDuplicateSlashes: true,
+      ignoreTrailingSlash: true,
+      maxParamLength: 512,
+      onBadUrl: (_path, _request, reply) => {
+        reply.statusCode = 400
+        reply.setHeader('content-type', 'application/json; charset=utf-8')
+        reply.end(badUrlBody)
+      },
+    },
+    serverFactory: (requestListener) => {
+      handler = requestListener
+      const server = createServer(requestListener)
+      servers.push(server)
+      return server
+    },
+  })
+  if (options.tls && handler) servers.push(createTlsServer({ ...options.tls, minVersion: 'TLSv1.2' }, handler))
+  for (const server of servers) guardAgainstSlowClients(server, options)
+  addHooks(app, options, clock, () => closing !== undefined)
+  return {
+    app,
+    async listen(where) {
+      await app.ready()
+      const [plain, secure] = servers
+      if (!plain) throw new Error('Fastify made no server')
+      const http = `http://${await listenOn(plain, where.http)}`
+      if (!secure || !where.https) return { http, https: undefined }
+      return { http, https: `https://${await listenOn(secure, where.https)}` }
+    },
+    close() {
+      closing ??= closeGracefully(servers, clock, options.closeTimeoutMs ?? 10_000).then(() => app.close())
+      return closing
+    },
+  }
+}
+
+const badUrlBody = JSON.stringify({
+  error: {
+    code: 'InvalidRequestUri',
+    message: 'The path of the request is not a valid address: it is badly percent-encoded. Correct the address.',
+  },
+})
+
+function guardAgainstSlowClients(server: Server, options: HttpServerOptions): void {
+  server.headersTimeout = options.headersTimeoutMs ?? 20_000
+  // A disk may take hours to arrive: there is no limit for a whole request, only for headers, JSON bodies and idling.
+  server.requestTimeout = 0
+  server.keepAliveTimeout = options.keepAliveTimeoutMs ?? 60_000
+  server.setTimeout(options.idleTimeoutMs ?? 120_000)
+}
+
+function addHooks(app: FastifyInstance, options: HttpServerOptions, clock: Clock, isClosing: () => boolean): void {
+  const { logger } = options
+  useJsonBodies(app, {
+    clock,
+    limitBytes: options.bodyLimitBytes ?? 4 * MiB,
+    timeoutMs: options.bodyTimeoutMs ?? 30_000,
+  })
+  app.addHook('onRequest', async (request, reply) => {
+    setUsualHeaders(request, reply, clock.now())
+  })
+  app.addHook('onSend', async (_request, reply) => {
+    if (isClosing()) reply.header('connection', 'close')
+  })
+  app.addHook('onResponse', async (request, reply) => {
+    const elapsedMs = Math.round(reply.elapsedTime)
+    const fields = { requestId: request.id, method: request.method, path: pathOf(request), elapsedMs }
+    logger.debug({ ...fields, status: reply.statusCode }, 'request answered')
+  })
+  app.setErrorHandler((error, request, reply) => {
+    sendProblem(reply, request, problemOfError(error), logger)
+  })
+  app.setNotFoundHandler((request, reply) => {
+    const message = `Nothing is served at ${request.method} '${pathOf(request)}'. Check the address against the API's reference.`
+    sendProblem(reply, request, new Problem('absent', 'NotFound', message), logger)
+  })
+}
+
+function listenOn(server: Server, { host, port }: Listen): Promise<string> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen({ host, port }, () => {
+      server.removeListener('error', reject)
+      const address = server.address()
+      if (address === null || typeof address === 'string') return reject(new Error('The listener has no port'))
+      resolve(`${host.includes(':') ? `[${host}]` : host}:${address.port}`)
+    })
+  })
+}
+
+async function closeGracefully(servers: readonly Server[], clock: Clock, timeoutMs: number): Promise<void> {
+  const listening = servers.filter((server) => server.listening)
+  const done = new AbortController()
+  const closed = Promise.all(listening.map((server) => new Promise((resolve) => server.close(resolve)))).finally(() =>
+    done.abort(),
+  )
+  const deadlineMs = clock.now() + timeoutMs
+  try {
+    // A connection that was busy when the server stopped listening turns idle later: swept until none is left.
+    while (clock.now() < deadlineMs) {
+      await clock.sleep(Math.min(50, timeoutMs), done.signal)
+      for (const server of listening) server.closeIdleConnections()
+    }
+    for (const server of listening) server.closeAllConnections()
+  } catch {
+    // All connections ended in time.
+  }
+  await closed
+}

@@ -1,0 +1,108 @@
+import type { Installation } from './installation.ts'
+
+/**
+ * The documents by which clients find out where to sign in. All addresses are made from the host that the client used.
+ * `authority` is the first path segment: a tenant id, `adfs`, `common` or `organizations`.
+ */
+export function openidConfiguration(baseUrl: string, authority: string, form: 'v1' | 'v2' | 'adfs', tenantId: string) {
+  const home = `${baseUrl}/${authority}`
+  const protocol = form === 'v2' ? `${home}/oauth2/v2.0` : `${home}/oauth2`
+  // MSAL compares the issuer's host with the authority's.
+  const issuerHome = authority === 'adfs' ? home : `${baseUrl}/${tenantId}`
+  return {
+    issuer: form === 'v2' ? `${issuerHome}/v2.0` : `${issuerHome}/`,
+    authorization_endpoint: `${protocol}/authorize`,
+    token_endpoint: `${protocol}/token`,
+    device_authorization_endpoint: `${protocol}/devicecode`,
+    jwks_uri: form === 'v2' ? `${home}/discovery/v2.0/keys` : `${home}/discovery/keys`,
+    token_endpoint_auth_methods_supported: ['client_secret_post', 'client_secret_basic'],
+    response_types_supported: ['code'],
+    response_modes_supported: ['query'],
+    subject_types_supported: ['pairwise'],
+    id_token_signing_alg_values_supported: ['ES256'],
+    grant_types_supported: ['client_credentials'],
+    scopes_supported: ['openid'],
+    claims_supported: ['sub', 'iss', 'aud', 'exp', 'iat', 'nbf', 'oid', 'tid', 'appid', 'ver'],
+    tenant_region_scope: null,
+    cloud_instance_name: new URL(baseUrl).host,
+  }
+}
+
+export function jwks(installation: Installation) {
+  return { keys: [installation.publicJwk] }
+}
+
+/**
+ * One cloud as `/metadata/endpoints` describes it from 2019-05-01 on. `AzureCloud` because Terraform 3.x looks for that
+ * very name; the storage suffix is this server's own upload area.
+ */
+function cloudEntry(baseUrl: string, storageSuffix: string) {
+  const { host } = new URL(baseUrl)
+  return {
+    name: 'AzureCloud',
+    portal: baseUrl,
+    authentication: {
+      loginEndpoint: baseUrl,
+      audiences: [`${baseUrl}/`, baseUrl, 'https://management.core.windows.net/', 'https://management.azure.com/'],
+      tenant: 'common',
+      identityProvider: 'AAD',
+    },
+    resourceManager: baseUrl,
+    graph: baseUrl,
+    graphAudience: baseUrl,
+    gallery: baseUrl,
+    batch: baseUrl,
+    media: baseUrl,
+    sqlManagement: baseUrl,
+    vmImageAliasDoc: `${baseUrl}/metadata/aliases.json`,
+    activeDirectoryDataLake: baseUrl,
+    suffixes: {
+      storage: storageSuffix,
+      storageSyncEndpointSuffix: host,
+      keyVaultDns: host,
+      mhsmDns: host,
+      acrLoginServer: host,
+      sqlServerHostname: host,
+      mysqlServerEndpoint: host,
+      mariadbServerEndpoint: host,
+      postgresqlServerEndpoint: host,
+      synapseAnalytics: host,
+      attestationEndpoint: host,
+      azureDataLakeStoreFileSystem: host,
+      azureDataLakeAnalyticsCatalogAndJob: host,
+      azureFrontDoorEndpointSuffix: host,
+    },
+  }
+}
+
+/**
+ * `/metadata/endpoints`, whose form depends on the api-version (CLIENTS.md): one object since 2022-09-01, an array in
+ * 2019-05-01 and 2020-06-01, `{cloudEndpoint}` in 2018-01-01, and Azure Stack's flat form before.
+ */
+export function metadataEndpoints(baseUrl: string, apiVersion: string, storageSuffix: string): unknown {
+  const entry = cloudEntry(baseUrl, storageSuffix)
+  if (apiVersion >= '2022-09-01' && /^\d{4}-/.test(apiVersion))
+    return {
+      ...entry,
+      microsoftGraphResourceId: `${baseUrl}/`,
+      ossrdbmsResourceId: `${baseUrl}/`,
+      synapseAnalyticsResourceId: `${baseUrl}/`,
+      logAnalyticsResourceId: `${baseUrl}/`,
+      appInsightsResourceId: `${baseUrl}/`,
+    }
+  if (apiVersion >= '2019-01-01' && /^\d{4}-/.test(apiVersion)) return [entry]
+  if (apiVersion >= '2018-01-01' && /^\d{4}-/.test(apiVersion))
+    return {
+      cloudEndpoint: {
+        public: { endpoint: new URL(baseUrl).host, locations: [] },
+      },
+    }
+  return {
+    galleryEndpoint: baseUrl,
+    graphEndpoint: baseUrl,
+    portalEndpoint: baseUrl,
+    graphAudience: baseUrl,
+    // az 2.45 signs in only at an ADFS-shaped authority: others make it ask the public cloud first.
+    authentication: { loginEndpoint: `${baseUrl}/adfs`, audiences: entry.authentication.audiences },
+  }
+}

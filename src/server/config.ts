@@ -1,0 +1,257 @@
+import { readFile } from 'node:fs/promises'
+import { dirname, isAbsolute, join, resolve } from 'node:path'
+import { Type } from 'typebox'
+import type { Static } from 'typebox'
+import { Value } from 'typebox/value'
+import { Problem } from '../base/problem.ts'
+import { normalizeRegionName } from '../base/region.ts'
+import type { Region } from '../base/region.ts'
+
+/** Where to listen; port 0 asks the system for a free one. */
+export interface ListenAddress {
+  readonly host: string
+  readonly port: number
+}
+
+/** Azure's service limits (behaviour.md section J). Counts are per subscription and region unless named otherwise. */
+export interface Limits {
+  readonly galleries: number
+  readonly imageDefinitions: number
+  readonly imageVersions: number
+  /** Per image version and region. */
+  readonly replicas: number
+  readonly diskSizeGiB: number
+}
+
+/** What /dev/kvm's presence does not tell: `auto` probes by booting (STACK.md section 0). */
+export type Accelerator = 'auto' | 'kvm' | 'tcg'
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent'
+
+export interface ServerConfig {
+  /** Absolute. Everything the server keeps is below it, but for region folders configured elsewhere. */
+  readonly dataFolder: string
+  readonly http: ListenAddress
+  readonly https: ListenAddress
+  /** Further host names or addresses under which clients reach this server: they go into its certificate. */
+  readonly publicNames: readonly string[]
+  readonly regions: readonly Region[]
+  readonly limits: Limits
+  readonly accelerator: Accelerator
+  /** What clients are told to wait between two polls of an operation. */
+  readonly retryAfterSeconds: number
+  readonly logLevel: LogLevel
+}
+
+/** The flags of `goldleaf serve`, as text: what is absent comes from the configuration file, then from the defaults. */
+export interface ServerFlags {
+  readonly data?: string | undefined
+  readonly listen?: string | undefined
+  readonly listenHttps?: string | undefined
+  readonly config?: string | undefined
+  readonly logLevel?: string | undefined
+}
+
+/** Azure's limits of three times; `today` is the default. `2020` is what the 2020 documentation states. */
+export const limitProfiles: Readonly<Record<'today' | '2020' | 'preview', Limits>> = {
+  today: { galleries: 100, imageDefinitions: 1_000, imageVersions: 10_000, replicas: 100, diskSizeGiB: 32_768 },
+  '2020': { galleries: 100, imageDefinitions: 1_000, imageVersions: 10_000, replicas: 10, diskSizeGiB: 1_024 },
+  preview: { galleries: 10, imageDefinitions: 200, imageVersions: 2_000, replicas: 10, diskSizeGiB: 1_024 },
+}
+
+const count = Type.Integer({ minimum: 1, maximum: 1_000_000_000 })
+const folder = Type.String({ minLength: 1 })
+const zoneSchema = Type.Object(
+  { name: Type.String({ pattern: '^[A-Za-z0-9-]{1,20}$' }), folder: Type.Optional(folder) },
+  { additionalProperties: false },
+)
+const regionSchema = Type.Object(
+  {
+    name: Type.String({ pattern: '^[a-z][a-z0-9]{1,39}$' }),
+    displayName: Type.Optional(Type.String({ pattern: '^[A-Za-z][A-Za-z0-9 ()-]{0,58}[A-Za-z0-9)]$' })),
+    folders: Type.Optional(Type.Array(folder, { minItems: 1 })),
+    zones: Type.Optional(
+      Type.Union([Type.Integer({ minimum: 0, maximum: 3 }), Type.Array(zoneSchema, { maxItems: 3 })]),
+    ),
+    pairedRegion: Type.Optional(Type.String({ minLength: 1 })),
+    geographyGroup: Type.Optional(Type.String({ minLength: 1 })),
+  },
+  { additionalProperties: false },
+)
+const fileSchema = Type.Object(
+  {
+    listen: Type.Optional(Type.String()),
+    listenHttps: Type.Optional(Type.String()),
+    publicNames: Type.Optional(Type.Array(Type.String({ pattern: '^[A-Za-z0-9.:-]{1,253}$' }))),
+    regions: Type.Optional(Type.Array(regionSchema, { minItems: 1 })),
+    limits: Type.Optional(
+      Type.Object(
+        {
+          profile: Type.Optional(Type.Enum(['today', '2020', 'preview'])),
+          galleries: Type.Optional(count),
+          imageDefinitions: Type.Optional(count),
+          imageVersions: Type.Optional(count),
+          replicas: Type.Optional(count),
+          diskSizeGiB: Type.Optional(count),
+        },
+        { additionalProperties: false },
+      ),
+    ),
+    accelerator: Type.Optional(Type.Enum(['auto', 'kvm', 'tcg'])),
+    retryAfterSeconds: Type.Optional(Type.Integer({ minimum: 0, maximum: 3_600 })),
+    logLevel: Type.Optional(Type.Enum(['debug', 'info', 'warn', 'error', 'silent'])),
+  },
+  { additionalProperties: false },
+)
+type ConfigFile = Static<typeof fileSchema>
+type RegionEntry = Static<typeof regionSchema>
+
+/** Azure's names for places that have three zones there too. Only what is configured exists. */
+const defaultRegions: readonly RegionEntry[] = [
+  { name: 'westeurope', displayName: 'West Europe', zones: 3, pairedRegion: 'northeurope', geographyGroup: 'Europe' },
+  { name: 'northeurope', displayName: 'North Europe', zones: 3, pairedRegion: 'westeurope', geographyGroup: 'Europe' },
+  { name: 'eastus', displayName: 'East US', zones: 3, geographyGroup: 'US' },
+]
+
+function invalid(member: string, reason: string): Problem {
+  return new Problem('invalid', 'ConfigurationInvalid', `The configuration's '${member}' ${reason}`, { target: member })
+}
+
+/** `host:port` or `[v6]:port`; throws a Problem that names `member`. */
+export function parseListenAddress(text: string, member: string): ListenAddress {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]\s/]+)):(\d{1,5})$/.exec(text)
+  const host = match?.[1] ?? match?.[2]
+  const port = Number(match?.[3])
+  if (host === undefined || !(port <= 65_535))
+    throw invalid(member, `is '${text}'. Give HOST:PORT with a port from 0 to 65535, e.g. 127.0.0.1:8080 or [::1]:0.`)
+  return { host, port }
+}
+
+/** `/regions/0/zones` -> `regions[0].zones`, so that the message reads like the file. */
+function memberOf(instancePath: string, last?: string): string {
+  const parts = instancePath.split('/').slice(1)
+  if (last !== undefined) parts.push(last)
+  return parts.map((part, at) => (/^\d+$/.test(part) ? `[${part}]` : at === 0 ? part : `.${part}`)).join('')
+}
+
+function parseConfigFile(text: string, path: string): ConfigFile {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : ''
+    throw invalid('config', `file ${path} is not valid JSON (${reason}). Correct it and start again.`)
+  }
+  if (Value.Check(fileSchema, value)) return value
+  const errors = Value.Errors(fileSchema, value)
+  for (const error of errors) {
+    if (error.keyword === 'additionalProperties') {
+      const [name] = error.params.additionalProperties
+      throw invalid(memberOf(error.instancePath, name), `is not known here. Remove it, or check its spelling.`)
+    }
+    if (error.keyword === 'required') {
+      const [name] = error.params.requiredProperties
+      throw invalid(memberOf(error.instancePath, name), 'is missing. Add it.')
+    }
+  }
+  const [first] = errors
+  const member = memberOf(first?.instancePath ?? '') || 'config'
+  const allowed = first?.keyword === 'enum' ? `: ${first.params.allowedValues.join(', ')}` : ''
+  throw invalid(member, `${first?.message ?? 'is not valid'}${allowed}. Correct it in ${path} and start again.`)
+}
+
+/** Folders that the configuration names are relative to the file that names them, the others to the data folder. */
+function buildRegion(entry: RegionEntry, dataFolder: string, fileFolder: string): Region {
+  const own = (path: string): string => (isAbsolute(path) ? path : resolve(fileFolder, path))
+  const home = join(dataFolder, 'regions', entry.name)
+  const zones =
+    typeof entry.zones === 'object'
+      ? entry.zones
+      : Array.from({ length: entry.zones ?? 0 }, (_, at) => ({ name: String(at + 1), folder: undefined }))
+  return {
+    name: entry.name,
+    displayName: entry.displayName ?? entry.name,
+    zones: zones.map((zone) => zone.name),
+    pairedRegion: entry.pairedRegion === undefined ? undefined : normalizeRegionName(entry.pairedRegion),
+    geographyGroup: entry.geographyGroup ?? 'Local',
+    stampFolders: entry.folders?.map(own) ?? [join(home, 'stamp-1')],
+    zoneFolders: zones.map((zone) => (zone.folder === undefined ? join(home, `zone-${zone.name}`) : own(zone.folder))),
+  }
+}
+
+function checkRegions(regions: readonly Region[]): void {
+  const spelling = new Map<string, number>()
+  const folders = new Map<string, string>()
+  regions.forEach((region, at) => {
+    for (const name of new Set([region.name, normalizeRegionName(region.displayName)])) {
+      if (spelling.has(name)) throw invalid(`regions[${at}].name`, `'${name}' is used twice. Names must differ.`)
+      spelling.set(name, at)
+    }
+    if (new Set(region.zones.map((zone) => zone.toLowerCase())).size !== region.zones.length)
+      throw invalid(`regions[${at}].zones`, `of '${region.name}' names a zone twice. Names must differ.`)
+    for (const path of [...region.stampFolders, ...region.zoneFolders]) {
+      const user = folders.get(path)
+      if (user !== undefined)
+        throw invalid(
+          `regions[${at}].folders`,
+          `names ${path}, which '${user}' uses already. Give each its own folder.`,
+        )
+      folders.set(path, region.name)
+    }
+  })
+  regions.forEach((region, at) => {
+    const pair = region.pairedRegion
+    if (pair !== undefined && (pair === region.name || !regions.some(({ name }) => name === pair)))
+      throw invalid(`regions[${at}].pairedRegion`, `is '${pair}', which is not another configured region.`)
+  })
+}
+
+function parseLogLevel(text: string): LogLevel {
+  if (text === 'debug' || text === 'info' || text === 'warn' || text === 'error' || text === 'silent') return text
+  throw invalid('logLevel', `is '${text}'. Choose debug, info, warn, error or silent.`)
+}
+
+async function readConfigFile(path: string): Promise<ConfigFile> {
+  let text: string
+  try {
+    text = await readFile(path, 'utf8')
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable'
+    throw invalid('config', `file ${path} cannot be read (${code}). Check the path given with --config.`)
+  }
+  return parseConfigFile(text, path)
+}
+
+/**
+ * Makes the configuration of flags, file and defaults, in this order of precedence. Reads the configuration file and
+ * nothing else; creates nothing. Throws `ConfigurationInvalid` naming the member.
+ * Defaults: data in `.goldleaf` of the current folder, http on 127.0.0.1:8080, https on the next port.
+ */
+export async function loadConfig(flags: ServerFlags, cwd: string = process.cwd()): Promise<ServerConfig> {
+  const dataFolder = resolve(cwd, flags.data ?? process.env['GOLDLEAF_DATA'] ?? '.goldleaf')
+  const path = flags.config === undefined ? undefined : resolve(cwd, flags.config)
+  const file = path === undefined ? {} : await readConfigFile(path)
+  const http = parseListenAddress(flags.listen ?? file.listen ?? '127.0.0.1:8080', 'listen')
+  const httpsText = flags.listenHttps ?? file.listenHttps
+  const https =
+    httpsText === undefined
+      ? { host: http.host, port: http.port === 0 ? 0 : http.port + 1 }
+      : parseListenAddress(httpsText, 'listenHttps')
+  if (https.port > 65_535) throw invalid('listenHttps', 'would be 65536. Give it with --listen-https HOST:PORT.')
+  if (https.port !== 0 && https.port === http.port && https.host === http.host)
+    throw invalid('listenHttps', `is the same as 'listen'. Give http and https ports of their own.`)
+  const fileFolder = path === undefined ? cwd : dirname(path)
+  const regions = (file.regions ?? defaultRegions).map((entry) => buildRegion(entry, dataFolder, fileFolder))
+  checkRegions(regions)
+  const { profile = 'today', ...limits } = file.limits ?? {}
+  return {
+    dataFolder,
+    http,
+    https,
+    publicNames: file.publicNames ?? [],
+    regions,
+    limits: { ...limitProfiles[profile], ...limits },
+    accelerator: file.accelerator ?? 'auto',
+    retryAfterSeconds: file.retryAfterSeconds ?? 1,
+    logLevel: flags.logLevel === undefined ? (file.logLevel ?? 'info') : parseLogLevel(flags.logLevel),
+  }
+}

@@ -1,0 +1,149 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { silentLogger, type Logger } from '../base/logger.ts'
+import { mapLimit } from '../base/map-limit.ts'
+import { normalizeRegionName, type Region } from '../base/region.ts'
+import type { DiskStore, DiskStores, StorageClass } from './disk-store.ts'
+import type { FileSystem } from './durable-file.ts'
+import { openFolderStore, type FolderStore } from './folder-store.ts'
+import { createFrameWorkers } from './frame-workers.ts'
+import { storeProblems } from './problems.ts'
+import { createRegionStore } from './region-store.ts'
+
+export interface DiskStoresOptions {
+  readonly regions: readonly Region[]
+  readonly logger?: Logger
+  /** Threads that read, hash and compress; default: one a core. */
+  readonly workers?: number
+  /** How files are written; tests put a full or failing disk here. */
+  readonly files?: FileSystem
+}
+
+export interface OpenDiskStores extends DiskStores, AsyncDisposable {}
+
+interface Place {
+  readonly folder: string
+  readonly place: string
+}
+
+function placesOf(region: Region, storageClass: StorageClass): readonly Place[] {
+  if (storageClass === 'Standard_ZRS')
+    return region.zoneFolders.map((folder, index) => ({
+      folder: join(folder, 'standard'),
+      place: `region ${region.name}, zone ${region.zones[index] ?? index + 1}`,
+    }))
+  const part = storageClass === 'Premium_LRS' ? 'premium' : 'standard'
+  const isOnly = region.stampFolders.length === 1
+  return region.stampFolders.map((folder, index) => ({
+    folder: join(folder, part),
+    place: isOnly ? `region ${region.name}` : `region ${region.name}, stamp ${index + 1}`,
+  }))
+}
+
+/** Zones that are needed for a disk to be kept. */
+const zonesNeeded = 2
+
+/** Opens a region's folders once; of three zones one may be out of order. */
+function createOpener(
+  places: readonly Place[],
+  storageClass: StorageClass,
+  options: { readonly logger: Logger; readonly files: FileSystem | undefined; checkpointIndex(path: string): void },
+) {
+  let opened: Promise<readonly FolderStore[]> | undefined
+  const openAll = async (): Promise<readonly FolderStore[]> => {
+    const results = await Promise.allSettled(
+      places.map(({ folder, place }) =>
+        openFolderStore({
+          folder,
+          place,
+          layout: storageClass === 'Premium_LRS' ? 'raw' : 'zstd',
+          logger: options.logger,
+          checkpointIndex: options.checkpointIndex,
+          ...(options.files ? { files: options.files } : {}),
+        }),
+      ),
+    )
+    const folders = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
+    const failed = results.find((result) => result.status === 'rejected')
+    const needed = storageClass === 'Standard_ZRS' ? zonesNeeded : places.length
+    if (failed && folders.length < needed) {
+      for (const folder of folders) await folder[Symbol.asyncDispose]()
+      throw failed.reason
+    }
+    if (failed) options.logger.error({ error: failed.reason }, 'a zone is out of order: the others serve')
+    return folders
+  }
+  return {
+    exists: () => places.some(({ folder }) => existsSync(folder)),
+    open(): Promise<readonly FolderStore[]> {
+      opened ??= openAll().catch((error: unknown) => {
+        opened = undefined
+        throw error
+      })
+      return opened
+    },
+    async close(): Promise<void> {
+      const folders = await opened?.catch(() => undefined)
+      opened = undefined
+      for (const folder of folders ?? []) await folder[Symbol.asyncDispose]()
+    },
+  }
+}
+
+/**
+ * Every store of this server. Folders that exist are opened and locked now, so that a second server on them fails at
+ * its start; the others when they are first used.
+ */
+export async function createDiskStores(options: DiskStoresOptions): Promise<OpenDiskStores> {
+  const logger = options.logger ?? silentLogger
+  const workers = createFrameWorkers(options.workers)
+  const checkpointIndex = (path: string): void => {
+    workers
+      .pick()
+      .run({ kind: 'checkpoint', path })
+      .catch((error: unknown) => logger.warn({ error }, 'frame index log could not be moved on'))
+  }
+  const stores = new Map<string, DiskStore>()
+  const openers: ReturnType<typeof createOpener>[] = []
+  for (const region of options.regions)
+    for (const storageClass of ['Standard_LRS', 'Standard_ZRS', 'Premium_LRS'] as const) {
+      const places = placesOf(region, storageClass)
+      if (storageClass === 'Standard_ZRS' ? places.length < 3 : places.length === 0) continue
+      const opener = createOpener(places, storageClass, { logger, files: options.files, checkpointIndex })
+      openers.push(opener)
+      stores.set(
+        keyOf(region.name, storageClass),
+        createRegionStore({ region: region.name, storageClass, workers, logger, open: opener.open }),
+      )
+    }
+  const close = async (): Promise<void> => {
+    await Promise.all(openers.map((opener) => opener.close()))
+    await workers[Symbol.asyncDispose]()
+  }
+  try {
+    await mapLimit(
+      openers.filter((opener) => opener.exists()),
+      8,
+      (opener) => opener.open(),
+    )
+  } catch (error) {
+    await close()
+    throw error
+  }
+  return {
+    all: () => [...stores.values()],
+    store(name, storageClass) {
+      const store = stores.get(keyOf(name, storageClass))
+      if (store) return store
+      const region = options.regions.find((one) => normalizeRegionName(one.name) === normalizeRegionName(name))
+      if (region) throw storeProblems.ZonesMissing({ region: region.name })
+      const known = options.regions.map((one) => one.name).join(', ')
+      throw storeProblems.RegionUnknown({ region: name, known })
+    },
+    [Symbol.asyncDispose]: close,
+  }
+}
+
+function keyOf(region: string, storageClass: StorageClass): string {
+  return `${normalizeRegionName(region)} ${storageClass}`
+}

@@ -1,0 +1,296 @@
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Logger } from '../base/logger.ts'
+import { randomUuid } from '../base/random.ts'
+import { nodeFileSystem, type FileSystem } from './durable-file.ts'
+import { DiskMissing } from './errors.ts'
+import { rawCodec, zstdCodec, type CodecNumber } from './frame-codec.ts'
+import { openFrameIndex, type FrameIndex, type FrameLocation, type PackRow } from './frame-index.ts'
+import { hexOf, nameKey } from './frame-name.ts'
+import { createManifestWriter, openManifest, type Manifest, type ManifestWriter } from './manifest.ts'
+import type { PackRecord } from './pack-format.ts'
+import { reconcilePacks } from './pack-recovery.ts'
+import { createPackWriter, packPath, type PackWriter } from './pack-writer.ts'
+import { asStorageProblem } from './problems.ts'
+import { lockStore } from './store-lock.ts'
+import { createPinBoard, type PinBoard, type StorePin } from './store-pin.ts'
+
+/**
+ * One physical store: a folder on one disk, with its packs, its manifests and its index; the unit that fails, is
+ * locked and is swept. It knows nothing of zones, copies or other regions.
+ */
+export interface FolderStore extends AsyncDisposable {
+  /** For messages: `westeurope, zone 2`. */
+  readonly place: string
+  readonly codec: CodecNumber
+  /** Where a frame lies; 'pending' while it is on its way into a pack; what is found is held by the pin. */
+  locate(name: Uint8Array, pin?: StorePin): FrameLocation | 'pending' | undefined
+  /** Takes frames into the open pack; durable after `flush`. */
+  append(records: readonly PackRecord[], pin: StorePin): Promise<void>
+  /** Everything that the pin saw or appended is durable; throws where a write failed since the pin was opened. */
+  flush(pin: StorePin): Promise<void>
+  /** Forgets where a bad frame lies, if it still lies there, so that it can be stored again. */
+  dropFrame(name: Uint8Array, location: FrameLocation): void
+  packPath(pack: number): string
+  pin(): StorePin
+  hasDisk(root: string): boolean
+  /** Throws DiskMissing or ManifestCorrupt. */
+  openDisk(root: string): Promise<Manifest>
+  /** `commit` of what it answers makes the disk durable, after its frames. */
+  beginDisk(virtualSizeBytes: number, pin: StorePin): Promise<DiskWriter>
+  /** Whether a frame that a disk here names can be taken to be here without a look-up. */
+  trustsFrame(name: Uint8Array): boolean
+  usage(): Promise<{ readonly bytesStored: number; readonly frames: number; readonly disks: number }>
+  /** For the sweep (folder-sweep.ts). */
+  readonly parts: FolderParts
+}
+
+export interface DiskWriter extends AsyncDisposable {
+  add(page: { readonly index: number; readonly leaves: Uint8Array }): Promise<void>
+  /** Answers the root. */
+  commit(): Promise<string>
+}
+
+export interface FolderParts {
+  readonly index: FrameIndex
+  readonly packs: Map<number, PackRow>
+  readonly pins: PinBoard
+  readonly writer: PackWriter
+  readonly logger: Logger
+  readonly manifestFolder: string
+  manifestPath(root: string): string
+  packPath(pack: number): string
+}
+
+export interface FolderStoreOptions {
+  readonly folder: string
+  readonly place: string
+  /** zstd at rest, or raw frames on 4 KiB. */
+  readonly layout: 'zstd' | 'raw'
+  readonly logger: Logger
+  readonly files?: FileSystem
+  /** Moves the index's log on; it waits for the disk, so it belongs in a worker. */
+  readonly checkpointIndex?: (path: string) => void
+}
+
+const alignOf = { zstd: 512, raw: 4096 } as const
+
+interface Paths {
+  readonly packs: string
+  readonly manifests: string
+  readonly temporary: string
+  readonly index: string
+  manifest(root: string): string
+}
+
+function pathsOf(folder: string): Paths {
+  const manifests = join(folder, 'manifests')
+  return {
+    packs: join(folder, 'packs'),
+    manifests,
+    temporary: join(folder, 'tmp'),
+    index: join(folder, 'index.sqlite'),
+    manifest: (root) => join(manifests, root.slice(0, 2), root),
+  }
+}
+
+/** Folders exist from the start, so that later only files come and go. */
+function prepareFolders(paths: Paths): void {
+  mkdirSync(paths.packs, { recursive: true, mode: 0o750 })
+  mkdirSync(paths.manifests, { recursive: true, mode: 0o750 })
+  rmSync(paths.temporary, { recursive: true, force: true })
+  mkdirSync(paths.temporary, { mode: 0o750 })
+}
+
+/** Opens (or makes) the store in a folder: takes its lock, brings its index up to what its packs hold. */
+export async function openFolderStore(options: FolderStoreOptions): Promise<FolderStore> {
+  const { folder, place, logger } = options
+  const files = options.files ?? nodeFileSystem
+  const paths = pathsOf(folder)
+  const isNew = !existsSync(paths.packs)
+  mkdirSync(folder, { recursive: true, mode: 0o750 })
+  const lock = lockStore(join(folder, 'LOCK'), place)
+  let index: FrameIndex | undefined
+  try {
+    prepareFolders(paths)
+    if (isNew) await files.syncFolder(folder)
+    const isRebuilt = !existsSync(paths.index)
+    index = openFrameIndex(paths.index)
+    const packs = await reconcilePacks(paths.packs, index, logger, place)
+    return assemble(options, files, paths, { index, packs, isRebuilt: isRebuilt && !isNew, lock })
+  } catch (error) {
+    index?.[Symbol.dispose]()
+    lock[Symbol.dispose]()
+    throw asStorageProblem(error, place)
+  }
+}
+
+interface Opened {
+  readonly index: FrameIndex
+  readonly packs: Map<number, PackRow>
+  /** The index was lost: what of the packs was lost with it, nobody knows. */
+  readonly isRebuilt: boolean
+  readonly lock: Disposable
+}
+
+function assemble(options: FolderStoreOptions, files: FileSystem, paths: Paths, opened: Opened): FolderStore {
+  const { place, logger } = options
+  const { index, packs } = opened
+  const pins = createPinBoard()
+  const lost = new Set(index.lostFrames().map(nameKey))
+  const writer = createPackWriter({
+    folder: paths.packs,
+    align: alignOf[options.layout],
+    files,
+    index,
+    packs,
+    pathOf: (pack) => packPath(paths.packs, pack),
+    onSealed: () => options.checkpointIndex?.(paths.index),
+    onIndexed(entries) {
+      if (lost.size === 0) return
+      for (const { name } of entries) if (lost.delete(nameKey(name))) index.forgetLost(name)
+    },
+  })
+  const parts: FolderParts = {
+    index,
+    packs,
+    pins,
+    writer,
+    logger,
+    manifestFolder: paths.manifests,
+    manifestPath: paths.manifest,
+    packPath: (pack) => packPath(paths.packs, pack),
+  }
+  const guarded = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work()
+    } catch (error) {
+      throw asStorageProblem(error, place)
+    }
+  }
+  const checkFailures = (pin: StorePin): void => {
+    const { count, error } = writer.failures()
+    if (count !== pin.failuresBefore) throw error
+  }
+  const flush = (pin: StorePin): Promise<void> =>
+    guarded(async () => {
+      checkFailures(pin)
+      await writer.flush()
+      checkFailures(pin)
+    })
+  return {
+    place,
+    codec: options.layout === 'zstd' ? zstdCodec : rawCodec,
+    parts,
+    locate(name, pin) {
+      if (writer.holdPending(nameKey(name), pin ?? { packs: new Set() })) return 'pending'
+      const location = index.find(name)
+      if (!location || packs.get(location.pack)?.state !== 'live') return undefined
+      pin?.packs.add(location.pack)
+      return location
+    },
+    append: (records, pin) =>
+      guarded(async () => {
+        checkFailures(pin)
+        await writer.append(records, pin)
+        checkFailures(pin)
+      }),
+    flush,
+    dropFrame(name, location) {
+      const now = index.find(name)
+      if (!now || now.pack !== location.pack || now.offset !== location.offset) return
+      logger.error({ place, frame: hexOf(name), pack: location.pack, offset: location.offset }, 'stored frame is bad')
+      index.remove(location.pack, [name])
+      index.saveLost(name)
+      lost.add(nameKey(name))
+    },
+    packPath: parts.packPath,
+    pin: () => pins.open(writer.failures().count),
+    hasDisk: (root) => existsSync(paths.manifest(root)),
+    openDisk: (root) => openDiskAt(paths, root, place),
+    beginDisk: (virtualSizeBytes, pin) => guarded(() => beginDisk(files, paths, virtualSizeBytes, pin, flush, place)),
+    trustsFrame: (name) => !opened.isRebuilt && !lost.has(nameKey(name)),
+    usage: () => Promise.resolve(usageOf(paths, packs)),
+    async [Symbol.asyncDispose]() {
+      try {
+        await guarded(() => writer.close())
+      } finally {
+        index[Symbol.dispose]()
+        opened.lock[Symbol.dispose]()
+      }
+    },
+  }
+}
+
+function isAbsent(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT'
+}
+
+async function openDiskAt(paths: Paths, root: string, place: string): Promise<Manifest> {
+  try {
+    return await openManifest(paths.manifest(root), root)
+  } catch (error) {
+    if (isAbsent(error)) throw new DiskMissing(root, { cause: error })
+    throw asStorageProblem(error, place)
+  }
+}
+
+async function beginDisk(
+  files: FileSystem,
+  paths: Paths,
+  virtualSizeBytes: number,
+  pin: StorePin,
+  flush: (pin: StorePin) => Promise<void>,
+  place: string,
+): Promise<DiskWriter> {
+  const temporary = join(paths.temporary, randomUuid())
+  const writer: ManifestWriter = await createManifestWriter(files, temporary, virtualSizeBytes)
+  return {
+    async add(page) {
+      try {
+        await writer.add(page)
+      } catch (error) {
+        throw asStorageProblem(error, place)
+      }
+    },
+    async commit() {
+      try {
+        // Frames first: a manifest whose frames are not durable must never be seen.
+        await flush(pin)
+        const root = await writer.seal()
+        // Pinned before it appears: the sweep looks at pins and unlinks in one turn.
+        pin.roots.add(root)
+        const folder = join(paths.manifests, root.slice(0, 2))
+        if (!existsSync(folder)) {
+          mkdirSync(folder, { recursive: true, mode: 0o750 })
+          await files.syncFolder(paths.manifests)
+        }
+        await writer.place(paths.manifest(root))
+        return root
+      } catch (error) {
+        throw asStorageProblem(error, place)
+      }
+    },
+    [Symbol.asyncDispose]: () => writer.abandon(),
+  }
+}
+
+/** Roots of all manifests in the store. */
+export function listRoots(manifestFolder: string): string[] {
+  return readdirSync(manifestFolder).flatMap((folder) =>
+    readdirSync(join(manifestFolder, folder)).filter((name) => /^[0-9a-f]{64}$/.test(name)),
+  )
+}
+
+function usageOf(paths: Paths, packs: ReadonlyMap<number, PackRow>) {
+  let bytesStored = 0
+  let frames = 0
+  for (const pack of packs.values()) {
+    if (pack.state !== 'live') continue
+    bytesStored += statSync(packPath(paths.packs, pack.id), { throwIfNoEntry: false })?.size ?? 0
+    frames += pack.frames
+  }
+  const roots = listRoots(paths.manifests)
+  for (const root of roots) bytesStored += statSync(paths.manifest(root), { throwIfNoEntry: false })?.size ?? 0
+  return { bytesStored, frames, disks: roots.length }
+}

@@ -1,0 +1,261 @@
+import { open, type FileHandle } from 'node:fs/promises'
+import { parentPort } from 'node:worker_threads'
+import { Problem } from '../base/problem.ts'
+import type { DiskImage } from '../blocks/disk-image.ts'
+import { openDiskImage } from '../blocks/open-disk-image.ts'
+import { frameSizeBytes } from './disk-store.ts'
+import { checksum, createFrameCodec, encodeBoundBytes, type CodecNumber } from './frame-codec.ts'
+import { checkpointFrameIndex } from './frame-index.ts'
+import type {
+  AdmitResult,
+  EncodedBatch,
+  FetchResult,
+  FrameAddress,
+  FrameJob,
+  FrameRun,
+  JobFailure,
+  JobReply,
+  JobRequest,
+  ScanResult,
+} from './frame-jobs.ts'
+import { isZeroFrame, nameAt, nameBytes, nameOf, sameBytes } from './frame-name.ts'
+
+/** A worker thread: everything that reads, hashes, compresses or decodes whole frames happens here. */
+const codec = createFrameCodec()
+const images = new Map<number, DiskImage>()
+const batches = new Map<number, { readonly key: number; readonly bytes: Buffer; readonly names: Buffer }>()
+const scratch = Buffer.alloc(encodeBoundBytes)
+const frameScratch = Buffer.alloc(frameSizeBytes)
+
+const frameAt = (bytes: Buffer, index: number): Buffer =>
+  bytes.subarray(index * frameSizeBytes, (index + 1) * frameSizeBytes)
+
+async function scan(key: number, batch: number, runs: readonly FrameRun[]): Promise<ScanResult> {
+  const image = images.get(key)
+  if (!image) throw new Error(`image ${key} is not open in this worker`)
+  const count = runs.reduce((sum, run) => sum + run.count, 0)
+  const bytes = Buffer.alloc(count * frameSizeBytes)
+  let at = 0
+  for (const run of runs) {
+    const offset = run.first * frameSizeBytes
+    // The last frame of a disk may end behind the disk: the rest stays zeros.
+    const length = Math.min(run.count * frameSizeBytes, image.virtualSizeBytes - offset)
+    await image.read(offset, bytes.subarray(at, at + length))
+    at += run.count * frameSizeBytes
+  }
+  const names = Buffer.alloc(count * nameBytes)
+  for (let index = 0; index < count; index += 1) {
+    const frame = frameAt(bytes, index)
+    if (!isZeroFrame(frame)) nameOf(frame).copy(names, index * nameBytes)
+  }
+  batches.set(batch, { key, bytes, names })
+  return { names: Uint8Array.from(names) }
+}
+
+/** Collects encoded frames; the payload gets a memory of its own so that it can be transferred. */
+function createCollector(wanted: CodecNumber) {
+  const names: Uint8Array[] = []
+  const codecs: CodecNumber[] = []
+  const lengths: number[] = []
+  const crcs: number[] = []
+  const parts: Buffer[] = []
+  const push = (name: Uint8Array, as: CodecNumber, bytes: Uint8Array): void => {
+    names.push(name)
+    codecs.push(as)
+    lengths.push(bytes.length)
+    crcs.push(checksum(bytes))
+    parts.push(Buffer.from(bytes))
+  }
+  return {
+    push,
+    encode(name: Uint8Array, frame: Uint8Array): void {
+      const { codec: as, length } = codec.encode(frame, wanted, scratch)
+      push(name, as, scratch.subarray(0, length))
+    },
+    finish(): EncodedBatch {
+      const payload = new Uint8Array(lengths.reduce((sum, length) => sum + length, 0))
+      let at = 0
+      for (const part of parts) {
+        payload.set(part, at)
+        at += part.length
+      }
+      return { names: Uint8Array.from(Buffer.concat(names)), codecs, lengths, crcs, payload }
+    },
+  }
+}
+
+function encode(batch: number, picks: readonly number[], wanted: CodecNumber): EncodedBatch {
+  const kept = batches.get(batch)
+  if (!kept) throw new Error(`batch ${batch} is not in this worker`)
+  batches.delete(batch)
+  const collector = createCollector(wanted)
+  for (const pick of picks) collector.encode(nameAt(kept.names, pick), frameAt(kept.bytes, pick))
+  return collector.finish()
+}
+
+function admit(frames: EncodedBatch, wanted: CodecNumber): AdmitResult {
+  const collector = createCollector(wanted)
+  const bad: number[] = []
+  let at = 0
+  for (const [index, length] of frames.lengths.entries()) {
+    const bytes = frames.payload.subarray(at, at + length)
+    at += length
+    const from = frames.codecs[index] ?? 0
+    const name = nameAt(frames.names, index)
+    if (!codec.decode(bytes, from, frameScratch) || !sameBytes(nameOf(frameScratch), name)) bad.push(index)
+    // What is encoded as this store wants it goes in as it came; a raw frame may have been found not to shrink.
+    else if (from === wanted) collector.push(name, from, bytes)
+    else collector.encode(name, frameScratch)
+  }
+  return { admitted: collector.finish(), bad }
+}
+
+const mostGapBytes = frameSizeBytes
+const mostReadBytes = 2 * 1024 * 1024
+
+/** Reads neighbours with one call: frames of one disk mostly lie in the order of the disk. */
+function coalesce(
+  frames: readonly FrameAddress[],
+): { readonly path: string; from: number; to: number; members: number[] }[] {
+  const order = [...frames.keys()].sort((a, b) => {
+    const x = frames[a]
+    const y = frames[b]
+    if (!x || !y) return 0
+    return x.path === y.path ? x.offset - y.offset : x.path < y.path ? -1 : 1
+  })
+  const reads: { path: string; from: number; to: number; members: number[] }[] = []
+  for (const index of order) {
+    const frame = frames[index]
+    if (!frame) continue
+    const last = reads.at(-1)
+    const end = frame.offset + frame.length
+    if (
+      last &&
+      last.path === frame.path &&
+      frame.offset - last.to <= mostGapBytes &&
+      end - last.from <= mostReadBytes
+    ) {
+      last.to = Math.max(last.to, end)
+      last.members.push(index)
+    } else reads.push({ path: frame.path, from: frame.offset, to: end, members: [index] })
+  }
+  return reads
+}
+
+const gone = 1
+const corrupt = 2
+const failed = 3
+
+async function fetch(frames: readonly FrameAddress[], wantBytes: boolean): Promise<FetchResult> {
+  const states = new Uint8Array(frames.length).fill(failed)
+  const bytes = wantBytes ? Buffer.from(new ArrayBuffer(frames.length * frameSizeBytes)) : undefined
+  let handle: FileHandle | undefined
+  let path: string | undefined
+  let isGone = false
+  try {
+    for (const read of coalesce(frames)) {
+      if (read.path !== path) {
+        await handle?.close()
+        handle = undefined
+        path = read.path
+        handle = await open(read.path, 'r').catch((error: unknown) => {
+          isGone = error instanceof Error && 'code' in error && error.code === 'ENOENT'
+          return undefined
+        })
+        if (handle) isGone = false
+      }
+      const into = Buffer.allocUnsafe(read.to - read.from)
+      const bytesRead = await handle?.read(into, 0, into.length, read.from).then(
+        (result) => result.bytesRead,
+        () => undefined,
+      )
+      if (bytesRead === undefined) {
+        if (isGone) for (const member of read.members) states[member] = gone
+        continue
+      }
+      for (const member of read.members) {
+        const frame = frames[member]
+        if (!frame) continue
+        if (frame.offset - read.from + frame.length > bytesRead) {
+          states[member] = gone
+          continue
+        }
+        const encoded = into.subarray(frame.offset - read.from, frame.offset - read.from + frame.length)
+        const target = bytes ? frameAt(bytes, member) : frameScratch
+        const isGood = codec.decode(encoded, frame.codec, target) && sameBytes(nameOf(target), frame.name)
+        states[member] = isGood ? 0 : corrupt
+        // Unverified bytes never leave the worker.
+        if (!isGood) target.fill(0)
+      }
+    }
+  } finally {
+    await handle?.close()
+  }
+  return { bytes, states }
+}
+
+async function run(job: FrameJob): Promise<unknown> {
+  switch (job.kind) {
+    case 'openImage':
+      images.set(job.key, await openDiskImage(job.image.path, { format: job.image.format }))
+      return undefined
+    case 'closeImage': {
+      const image = images.get(job.key)
+      images.delete(job.key)
+      for (const [batch, kept] of batches) if (kept.key === job.key) batches.delete(batch)
+      await image?.close()
+      return undefined
+    }
+    case 'scan':
+      return scan(job.key, job.batch, job.runs)
+    case 'encode':
+      return encode(job.batch, job.picks, job.codec)
+    case 'drop':
+      batches.delete(job.batch)
+      return undefined
+    case 'admit':
+      return admit(job.frames, job.codec)
+    case 'fetch':
+      return fetch(job.frames, job.wantBytes)
+    case 'checkpoint':
+      checkpointFrameIndex(job.path)
+      return undefined
+  }
+}
+
+function failureOf(error: unknown): JobFailure {
+  const known = error instanceof Error ? error : new Error(String(error))
+  return {
+    problem: known instanceof Problem ? known.toRecord() : undefined,
+    name: known.name,
+    message: known.message,
+    code: 'code' in known && typeof known.code === 'string' ? known.code : undefined,
+  }
+}
+
+function transfersOf(result: unknown): ArrayBuffer[] {
+  if (typeof result !== 'object' || result === null) return []
+  const found: ArrayBuffer[] = []
+  for (const value of Object.values(result)) {
+    if (!(value instanceof Uint8Array)) {
+      found.push(...transfersOf(value))
+      continue
+    }
+    const { buffer } = value
+    if (buffer instanceof ArrayBuffer && value.byteLength === buffer.byteLength && buffer.byteLength > 0)
+      found.push(buffer)
+  }
+  return found
+}
+
+async function answer(request: JobRequest): Promise<void> {
+  let reply: JobReply
+  try {
+    reply = { id: request.id, ok: true, result: await run(request.job) }
+  } catch (error) {
+    reply = { id: request.id, ok: false, failure: failureOf(error) }
+  }
+  parentPort?.postMessage(reply, reply.ok ? transfersOf(reply.result) : [])
+}
+
+parentPort?.on('message', (request: JobRequest) => void answer(request))
