@@ -45,7 +45,11 @@ export async function findKernel(cacheDir: string): Promise<Kernel> {
     const root = join(scratch, 'root')
     const ready = join(scratch, 'ready')
     await mkdir(ready)
-    await unpack([image, ...(await dependencies(image)).filter((name) => name.startsWith('linux-modules-'))], scratch, root)
+    await unpack(
+      [image, ...(await dependencies(image)).filter((name) => name.startsWith('linux-modules-'))],
+      scratch,
+      root,
+    )
     await collect(root, ready)
     const folder = join(cacheDir, image.replace('linux-image-', 'linux-').replace('-unsigned', ''))
     // Another process may have been quicker: what it made is as good.
@@ -122,7 +126,9 @@ async function collect(root: string, into: string): Promise<void> {
 }
 
 function moduleName(file: string): string {
-  return basename(file).replace(/\.ko(\.xz|\.zst)?$/, '').replaceAll('-', '_')
+  return basename(file)
+    .replace(/\.ko(\.xz|\.zst)?$/, '')
+    .replaceAll('-', '_')
 }
 
 async function unpackModule(file: string): Promise<Buffer> {

@@ -237,7 +237,6 @@ function toolEnvironment(): { env: NodeJS.ProcessEnv } {
   return { env: { ...toolConfig.environment, LC_ALL: 'C', MTOOLS_SKIP_CHECK: '1', PATH: toolConfig.path.join(':') } }
 }
 
-
 if (import.meta.main) {
   const { values, positionals } = parseArgs({
     allowPositionals: true,

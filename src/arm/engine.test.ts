@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, test } from 'node:test'
-import Type from 'typebox'
+import { Type } from 'typebox'
 import { systemClock } from '../base/clock.ts'
 import type { JsonObject } from '../base/json.ts'
 import { Problem } from '../base/problem.ts'
@@ -8,7 +8,7 @@ import type { ResourceTypeDeclaration } from '../contract/resource-type.ts'
 import { resourceGroups } from '../contract/resource-groups.ts'
 import type { Behaviour } from '../resources/behaviour.ts'
 import type { Workflow } from '../work/workflow.ts'
-import { createGroup, groupPath, startArm, subscriptionId, type TestArm } from './arm.test-support.ts'
+import { createGroup, groupPath, startArm, subscriptionId, type TestArm } from './arm.fixture.ts'
 
 /** A type of no provider that Azure has: the engine must serve it from its declaration alone. */
 const widgets: ResourceTypeDeclaration = {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { createGroup, groupPath, inGroup, startArm, subscriptionId, type TestArm } from './arm.test-support.ts'
+import { createGroup, groupPath, inGroup, startArm, subscriptionId, type TestArm } from './arm.fixture.ts'
 
 let arm: TestArm
 before(async () => {

@@ -2,7 +2,7 @@ import type { JsonObject } from '../base/json.ts'
 import { permissionOf } from '../contract/permissions.ts'
 import type { ResourceTypeDeclaration } from '../contract/resource-type.ts'
 import { resourceProblems } from '../resources/problems.ts'
-import { compareNames } from '../resources/natural-order.ts'
+import { compareNames, sortByName } from '../resources/natural-order.ts'
 import { findResources, listChildNames, pageResources } from '../resources/resource.rows.ts'
 import type { Resource } from '../resources/resource.ts'
 import { getSubscription, param, requestContext, type Answer, type Call } from './call.ts'
@@ -55,7 +55,7 @@ export async function listUnderParent(
   await checkParentExists(engine, parent)
   const after = readSkipToken(call, parent.id.key)
   const names = await listChildNames(engine.db, parent.id.key, type.type)
-  const sorted = names.sort((a, b) => compareNames(a.name, b.name))
+  const sorted = sortByName(names)
   const afterName = after?.slice(after.lastIndexOf('/') + 1)
   const start = afterName === undefined ? 0 : sorted.findIndex(({ name }) => compareNames(name, afterName) > 0)
   const page = start < 0 ? [] : sorted.slice(start, start + engine.pageSize)

@@ -10,7 +10,7 @@ import {
   subscriptionId,
   type Reply,
   type TestArm,
-} from './arm.test-support.ts'
+} from './arm.fixture.ts'
 
 let arm: TestArm
 let stillShared = true

@@ -49,10 +49,7 @@ const marks: readonly Mark[] = [
   mark('Bochs', 'Bochs Virtual HD Image'),
   mark('cloop', '#!/bin/sh\n#V2.0 Format'),
 ]
-const innerMarks: readonly Mark[] = [
-  ...marks.filter((m) => m.container !== 'LUKS'),
-  mark('VHD', 'cxsparse'),
-]
+const innerMarks: readonly Mark[] = [...marks.filter((m) => m.container !== 'LUKS'), mark('VHD', 'cxsparse')]
 const endMarks: readonly Mark[] = [
   mark('VHD', 'conectix'),
   mark('VHD with the 511-byte footer of old Virtual PC', 'conectix', 1),

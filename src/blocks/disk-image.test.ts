@@ -110,7 +110,9 @@ suite('holes', () => {
     await using file = await open(path, 'r+')
     await punchHole(file.fd, 256 * KiB, 256 * KiB)
     await punchHole(file.fd, MiB - 100, 5000)
-    const expected = Buffer.alloc(MiB, 7).fill(0, 256 * KiB, 512 * KiB).fill(0, MiB - 100)
+    const expected = Buffer.alloc(MiB, 7)
+      .fill(0, 256 * KiB, 512 * KiB)
+      .fill(0, MiB - 100)
     const bytes = Buffer.alloc(MiB + 1)
     assert.equal((await file.read(bytes, 0, bytes.length, 0)).bytesRead, MiB)
     assert.ok(bytes.subarray(0, MiB).equals(expected))
@@ -220,15 +222,25 @@ suite('writing', () => {
   })
 
   test('stops when it is told to', async () => {
-    const written = writeDiskImage(folder.path('stopped'), 'raw', MiB, dataOf({ virtualSizeBytes: MiB, pieces: [
-      { offset: 0, length: 512, kind: 'noise', salt: 1 },
-    ] }), { signal: AbortSignal.abort(new Error('enough')) })
+    const written = writeDiskImage(
+      folder.path('stopped'),
+      'raw',
+      MiB,
+      dataOf({ virtualSizeBytes: MiB, pieces: [{ offset: 0, length: 512, kind: 'noise', salt: 1 }] }),
+      { signal: AbortSignal.abort(new Error('enough')) },
+    )
     await assert.rejects(written, /enough/)
   })
 
   test('refuses data out of order', async () => {
-    const pieces = [{ offset: 512, length: 512, kind: 'noise', salt: 1 }, { offset: 0, length: 512, kind: 'noise', salt: 1 }] as const
-    await assert.rejects(writeDiskImage(folder.path('order'), 'qcow2', MiB, dataOf({ virtualSizeBytes: MiB, pieces })), RangeError)
+    const pieces = [
+      { offset: 512, length: 512, kind: 'noise', salt: 1 },
+      { offset: 0, length: 512, kind: 'noise', salt: 1 },
+    ] as const
+    await assert.rejects(
+      writeDiskImage(folder.path('order'), 'qcow2', MiB, dataOf({ virtualSizeBytes: MiB, pieces })),
+      RangeError,
+    )
   })
 
   test('the same identity gives the same VHD', async () => {

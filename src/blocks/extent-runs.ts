@@ -1,7 +1,10 @@
 import type { Extent } from './disk-image.ts'
 
 /** Joins ranges that touch, so that a consumer sees as few and as long ones as there are. */
-export function createExtentJoiner(): { add(offset: number, length: number): Extent | undefined; end(): Extent | undefined } {
+export function createExtentJoiner(): {
+  add(offset: number, length: number): Extent | undefined
+  end(): Extent | undefined
+} {
   let start = -1
   let stop = -1
   return {

@@ -20,7 +20,7 @@ export async function* readGuestData(
   const buffer = Buffer.allocUnsafeSlow(unit)
   for await (const extent of image.extents(options.signal)) {
     const end = extent.offset + extent.length
-    for (let at = extent.offset; at < end; ) {
+    for (let at = extent.offset; at < end;) {
       options.signal?.throwIfAborted()
       const bytes = buffer.subarray(0, Math.min(end - at, unit - (at % unit)))
       await image.read(at, bytes)
@@ -36,7 +36,7 @@ export const zeroGridBytes = 4096
 /** The runs of a buffer that are not zero, on the 4 KiB grid of the guest (`offset` is where the buffer begins). */
 export function* dataRuns(offset: number, bytes: Uint8Array): Generator<{ start: number; end: number }> {
   let start = -1
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const next = Math.min(bytes.length, at + zeroGridBytes - ((offset + at) % zeroGridBytes))
     const hasData = !isZero(bytes.subarray(at, next))
     if (hasData && start < 0) start = at
@@ -76,7 +76,7 @@ export async function* inUnits(
   let index = -1
   let unit: Buffer | undefined
   for await (const { offset, bytes } of data) {
-    for (let done = 0; done < bytes.length; ) {
+    for (let done = 0; done < bytes.length;) {
       const at = offset + done
       const here = Math.floor(at / unitBytes)
       if (here !== index) {

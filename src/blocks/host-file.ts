@@ -45,7 +45,7 @@ export async function openHostFile(path: string, called?: { name?: string; blob?
       sizeBytes: stat.size,
       async read(offset, into) {
         if (offset < 0 || offset + into.length > stat.size) throw new RangeError('read outside the host file')
-        for (let done = 0; done < into.length; ) {
+        for (let done = 0; done < into.length;) {
           const { bytesRead } = await handle.read(into, done, into.length - done, offset + done)
           if (bytesRead === 0) throw blockProblems.ImageChanged({ name })
           done += bytesRead

@@ -55,7 +55,7 @@ async function checkUnordered(
   for (const count of counts) total += count
   if (total > maxUnorderedRanges) return { kind: 'inflates', reason: `its ${total} clusters are in no order` }
   const ledger = createLedger(check.rangeGuestBytes)
-  for (let first = 0; first < regionCount; ) {
+  for (let first = 0; first < regionCount;) {
     let next = first
     let size = 0
     while (next < regionCount && size + (counts[next] ?? 0) <= windowRanges) size += counts[next++] ?? 0

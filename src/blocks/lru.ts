@@ -1,8 +1,6 @@
-/** Keeps the most recently asked-for values; what makes a value that fails is not kept. */
-export function createLru<K, V extends Promise<unknown>>(
-  capacity: number,
-): { get(key: K, make: () => V): V } {
-  const kept = new Map<K, V>()
+/** Keeps the most recently asked-for values by number, usually an offset; what makes a value that fails is not kept. */
+export function createLru<V>(capacity: number): { get(key: number, make: () => Promise<V>): Promise<V> } {
+  const kept = new Map<number, Promise<V>>()
   return {
     get(key, make) {
       const known = kept.get(key)

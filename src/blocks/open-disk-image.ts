@@ -81,8 +81,7 @@ function decideFormat(file: HostFile, marks: Marks, options: OpenDiskImageOption
     if (declared !== 'qcow2') throw blockProblems.VhdCookieMissing(file)
     throw blockProblems.FormatMismatch({ name, declared, found: 'not qcow2' })
   }
-  if (container !== 'VHD' && container !== 'qcow2')
-    throw blockProblems.FormatUnsupported({ name, found: container })
+  if (container !== 'VHD' && container !== 'qcow2') throw blockProblems.FormatUnsupported({ name, found: container })
   const found = container === 'VHD' ? 'vhd' : 'qcow2'
   const wanted = declared === undefined ? found : declared === 'qcow2' ? 'qcow2' : 'vhd'
   if (wanted !== found) throw blockProblems.FormatMismatch({ name, declared: `${declared}`, found })

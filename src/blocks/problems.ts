@@ -97,7 +97,8 @@ export const blockProblems = defineProblems({
   VhdChecksumWrong: {
     kind: 'invalid',
     code: 'InvalidVhd',
-    say: (f: Named & { part: string }) => `VHD '${f.name}' is damaged: the checksum of its ${f.part} is wrong. ${again}`,
+    say: (f: Named & { part: string }) =>
+      `VHD '${f.name}' is damaged: the checksum of its ${f.part} is wrong. ${again}`,
   },
   VhdSizeWrong: {
     kind: 'invalid',

@@ -44,7 +44,7 @@ async function* listExtents(
   const { clusterSizeBytes, virtualSizeBytes } = header
   const joiner = createExtentJoiner()
   for await (const batch of tables.dataClusters(signal)) {
-    for (let i = 0; i < batch.length; ) {
+    for (let i = 0; i < batch.length;) {
       const { index, cluster } = batch[i] ?? { index: 0, cluster: { kind: 'zero' } }
       const guest = index * clusterSizeBytes
       let count = 1
@@ -88,9 +88,13 @@ type Job = () => Promise<void>
 
 function createReader(file: HostFile, header: Qcow2Header, tables: Qcow2Tables): DiskImage['read'] {
   const { clusterSizeBytes, virtualSizeBytes } = header
-  const unpacked = createLru<number, Promise<Buffer>>(Math.max(1, unpackedCacheBytes / clusterSizeBytes))
+  const unpacked = createLru<Buffer>(Math.max(1, unpackedCacheBytes / clusterSizeBytes))
 
-  async function unpackInto(cluster: Cluster & { kind: 'compressed' }, within: number, into: Uint8Array): Promise<void> {
+  async function unpackInto(
+    cluster: Cluster & { kind: 'compressed' },
+    within: number,
+    into: Uint8Array,
+  ): Promise<void> {
     const isWhole = within === 0 && into.length === clusterSizeBytes
     const bytes = isWhole
       ? await unpack(file, header, cluster)
@@ -109,7 +113,7 @@ function createReader(file: HostFile, header: Qcow2Header, tables: Qcow2Tables):
       jobs.push(() => file.read(host, into.subarray(from, to)))
       run = undefined
     }
-    for (let done = 0; done < into.length; ) {
+    for (let done = 0; done < into.length;) {
       const index = Math.floor((offset + done) / clusterSizeBytes)
       const within = (offset + done) % clusterSizeBytes
       const end = Math.min(into.length, done + clusterSizeBytes - within)
@@ -131,11 +135,7 @@ function createReader(file: HostFile, header: Qcow2Header, tables: Qcow2Tables):
 }
 
 /** Unpacks one cluster; it must give exactly one cluster's bytes, and is stopped at one byte more. */
-async function unpack(
-  file: HostFile,
-  header: Qcow2Header,
-  cluster: Cluster & { kind: 'compressed' },
-): Promise<Buffer> {
+async function unpack(file: HostFile, header: Qcow2Header, cluster: Cluster & { kind: 'compressed' }): Promise<Buffer> {
   const packed = await readBytes(file, cluster.offset, cluster.length)
   const limit = { maxOutputLength: header.clusterSizeBytes }
   try {

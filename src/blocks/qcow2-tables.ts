@@ -38,7 +38,7 @@ export async function openQcow2Tables(file: HostFile, header: Qcow2Header): Prom
   const clusterCount = Math.ceil(header.virtualSizeBytes / clusterSizeBytes)
   const l1Needed = Math.ceil(clusterCount / perTable)
   const l1 = await readBytes(file, header.l1Offset, header.l1Entries * 8)
-  const slices = createLru<number, Promise<Buffer>>(cachedSlices)
+  const slices = createLru<Buffer>(cachedSlices)
   const decode = entryDecoder(file, header)
 
   function l2OffsetAt(index: number): number {
@@ -81,10 +81,7 @@ export async function openQcow2Tables(file: HostFile, header: Qcow2Header): Prom
     else visit(offset, Math.max(offset + leastCompressedBytes, offset + cluster.length - 512))
   }
 
-  const verdict = await checkHostRanges(
-    { fileSizeBytes: file.sizeBytes, rangeGuestBytes: clusterSizeBytes },
-    scan,
-  )
+  const verdict = await checkHostRanges({ fileSizeBytes: file.sizeBytes, rangeGuestBytes: clusterSizeBytes }, scan)
   if (verdict.kind === 'overlap') throw blockProblems.Qcow2ClustersOverlap({ name, offset: verdict.offset })
   if (verdict.kind === 'inflates') throw blockProblems.ImageInflates({ name, reason: verdict.reason })
 
@@ -146,8 +143,7 @@ function entryDecoder(file: HostFile, header: Qcow2Header): (bytes: Buffer, at: 
     if (offset % clusterSizeBytes !== 0)
       throw blockProblems.Qcow2EntryInvalid({ name, reason: 'a cluster is not aligned' })
     if (isZero) return zeroCluster
-    if (offset === 0)
-      throw blockProblems.Qcow2EntryInvalid({ name, reason: 'an entry of its L2 tables has no offset' })
+    if (offset === 0) throw blockProblems.Qcow2EntryInvalid({ name, reason: 'an entry of its L2 tables has no offset' })
     const guestBytes = Math.min(clusterSizeBytes, Math.max(0, virtualSizeBytes - index * clusterSizeBytes))
     if (offset + guestBytes > file.sizeBytes) throw outside(index)
     return { kind: 'data', offset }

@@ -8,7 +8,15 @@ import { GiB, KiB, MiB } from '../base/units.ts'
 import { readGuestData } from './guest-data.ts'
 import { openDiskImage } from './open-disk-image.ts'
 import type { Piece, RandomDisk } from './random-disk.fixture.ts'
-import { allFormats, chooseSeed, dataOf, fingerprint, fingerprintOf, makeTestFolder, randomDisk } from './random-disk.fixture.ts'
+import {
+  allFormats,
+  chooseSeed,
+  dataOf,
+  fingerprint,
+  fingerprintOf,
+  makeTestFolder,
+  randomDisk,
+} from './random-disk.fixture.ts'
 import { emptyQcow2Overlay, writeDiskImage } from './write-disk-image.ts'
 
 const run = promisify(execFile)
@@ -39,8 +47,16 @@ const made = [
   { label: 'qcow2 with deflate', name: 'qcow2', args: ['-c'] },
   { label: 'qcow2 version 2 with deflate', name: 'qcow2', args: ['-c', '-o', 'compat=0.10'] },
   { label: 'qcow2 with zstd', name: 'qcow2', args: ['-c', '-o', 'compression_type=zstd'] },
-  { label: 'qcow2 with zstd, 4 KiB clusters', name: 'qcow2', args: ['-c', '-o', 'compression_type=zstd,cluster_size=4k'] },
-  { label: 'qcow2 with zstd, 2 MiB clusters', name: 'qcow2', args: ['-c', '-o', 'compression_type=zstd,cluster_size=2M'] },
+  {
+    label: 'qcow2 with zstd, 4 KiB clusters',
+    name: 'qcow2',
+    args: ['-c', '-o', 'compression_type=zstd,cluster_size=4k'],
+  },
+  {
+    label: 'qcow2 with zstd, 2 MiB clusters',
+    name: 'qcow2',
+    args: ['-c', '-o', 'compression_type=zstd,cluster_size=2M'],
+  },
   { label: 'qcow2 with deflate, 512-byte clusters', name: 'qcow2', args: ['-c', '-o', 'cluster_size=512'] },
 ] as const
 
@@ -134,6 +150,7 @@ suite('what we write, QEMU reads', { skip }, () => {
   })
 })
 
+// LUKS is missing here: QEMU cannot make it where CPU time is not accounted. hostile-formats.test.ts has it.
 suite('what QEMU writes that we do not take', { skip }, () => {
   const refused = [
     { why: 'VMDK', args: ['-f', 'vmdk'], says: /is VMDK, which is not supported/ },
@@ -142,12 +159,6 @@ suite('what QEMU writes that we do not take', { skip }, () => {
     { why: 'QED', args: ['-f', 'qed'], says: /is QED, which is not supported/ },
     { why: 'Parallels', args: ['-f', 'parallels'], says: /is Parallels, which is not supported/ },
     { why: 'extended L2', args: ['-f', 'qcow2', '-o', 'extended_l2=on'], says: /extended L2/ },
-    { why: 'LUKS', args: ['-f', 'luks', '--object', 'secret,id=s,data=x', '-o', 'key-secret=s,iter-time=10'], says: /is LUKS/ },
-    {
-      why: 'LUKS in qcow2',
-      args: ['-f', 'qcow2', '--object', 'secret,id=s,data=x', '-o', 'encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=10'],
-      says: /is encrypted/,
-    },
   ]
   for (const [number, { why, args, says }] of refused.entries())
     test(why, async () => {

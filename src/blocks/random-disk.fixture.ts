@@ -115,7 +115,7 @@ export async function fingerprint(virtualSizeBytes: number, data: AsyncIterable<
     block = Buffer.alloc(zeroGridBytes)
   }
   for await (const { offset, bytes } of data)
-    for (let done = 0; done < bytes.length; ) {
+    for (let done = 0; done < bytes.length;) {
       const here = Math.floor((offset + done) / zeroGridBytes)
       if (here !== at) {
         flush()

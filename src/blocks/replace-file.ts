@@ -36,7 +36,7 @@ export async function replaceFile(path: string, fill: (handle: FileHandle) => Pr
 
 /** Writes all of `bytes` at `offset`. */
 export async function writeFully(handle: FileHandle, bytes: Uint8Array, offset: number): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
+  for (let done = 0; done < bytes.length;) {
     const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, offset + done)
     done += bytesWritten
   }

@@ -18,7 +18,13 @@ interface Kernel {
   errno(): number
 }
 
-type AsyncCall = (fd: number, mode: number, offset: number, length: number, done: (e: unknown, r: number) => void) => void
+type AsyncCall = (
+  fd: number,
+  mode: number,
+  offset: number,
+  length: number,
+  done: (e: unknown, r: number) => void,
+) => void
 
 /** Undefined where koffi or the calls are missing: every caller has a plain way too. Each thread loads its own. */
 function loadKernel(): Kernel | undefined {
@@ -92,7 +98,7 @@ const writeAt = promisify(write)
 const zeros = Buffer.alloc(4 * MiB)
 
 async function writeZeros(fd: number, offset: number, length: number): Promise<void> {
-  for (let done = 0; done < length; ) {
+  for (let done = 0; done < length;) {
     const { bytesWritten } = await writeAt(fd, zeros, 0, Math.min(zeros.length, length - done), offset + done)
     done += bytesWritten
   }

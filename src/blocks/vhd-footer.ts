@@ -52,7 +52,8 @@ export function parseVhdFooter(bytes: Buffer, called: { name: string; blob: stri
   const currentSizeBytes = Number(currentSize)
   if (currentSizeBytes % vhdSectorBytes !== 0)
     throw blockProblems.VhdSizeWrong({ name, reason: `${currentSizeBytes} bytes is not a whole number of sectors` })
-  if (bytes[84] !== 0) throw blockProblems.VhdFieldInvalid({ name, field: 'saved state', value: 'set (a suspended VM)' })
+  if (bytes[84] !== 0)
+    throw blockProblems.VhdFieldInvalid({ name, field: 'saved state', value: 'set (a suspended VM)' })
   const dataOffset = bytes.readBigUInt64BE(16)
   if (dataOffset === noDataOffset) return { currentSizeBytes, diskType, dataOffset: undefined }
   if (dataOffset > BigInt(Number.MAX_SAFE_INTEGER))

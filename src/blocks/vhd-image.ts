@@ -58,7 +58,11 @@ async function loadTable(file: HostFile, header: VhdDynamicHeader, size: number,
   const { name } = file
   const blocks = Math.ceil(size / header.blockSizeBytes)
   if (header.tableEntries !== blocks)
-    throw blockProblems.VhdFieldInvalid({ name, field: 'number of blocks', value: `${header.tableEntries}, not ${blocks}` })
+    throw blockProblems.VhdFieldInvalid({
+      name,
+      field: 'number of blocks',
+      value: `${header.tableEntries}, not ${blocks}`,
+    })
   const dataEnd = file.sizeBytes - vhdFooterBytes
   const tableEnd = header.tableOffset + roundUp(blocks * 4, vhdSectorBytes)
   if (tableEnd > dataEnd)
@@ -90,7 +94,7 @@ async function loadTable(file: HostFile, header: VhdDynamicHeader, size: number,
 function dynamicImage(file: HostFile, header: VhdDynamicHeader, table: Buffer, size: number): DiskImage {
   const { blockSizeBytes } = header
   const bitmapSize = bitmapBytes(header)
-  const bitmaps = createLru<number, Promise<Buffer>>(512)
+  const bitmaps = createLru<Buffer>(512)
   const blockAt = (block: number): number | undefined => {
     const sector = table.readUInt32BE(block * 4)
     return sector === unusedBlock ? undefined : sector * vhdSectorBytes
@@ -134,7 +138,7 @@ function dynamicImage(file: HostFile, header: VhdDynamicHeader, table: Buffer, s
     extents,
     async read(offset, into) {
       assertWithin(size, offset, into.length)
-      for (let done = 0; done < into.length; ) {
+      for (let done = 0; done < into.length;) {
         const block = Math.floor((offset + done) / blockSizeBytes)
         const within = (offset + done) % blockSizeBytes
         const part = Math.min(into.length - done, blockSizeBytes - within)

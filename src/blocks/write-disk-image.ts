@@ -94,6 +94,10 @@ async function writeDynamicVhd(
   const footer = dynamicVhdFooter(virtualSizeBytes, identity)
   await writeFully(handle, footer, end)
   await writeFully(handle, table, tableOffset)
-  await writeFully(handle, vhdDynamicHeader({ tableOffset, tableEntries, blockSizeBytes: vhdBlockBytes }), vhdFooterBytes)
+  await writeFully(
+    handle,
+    vhdDynamicHeader({ tableOffset, tableEntries, blockSizeBytes: vhdBlockBytes }),
+    vhdFooterBytes,
+  )
   await writeFully(handle, footer, 0)
 }

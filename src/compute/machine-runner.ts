@@ -52,28 +52,11 @@ export async function openMachineRunner(deps: RunnerDependencies): Promise<Machi
     for (const listener of listeners) listener(exit)
   })
 
-  async function attachDisks(facts: VmFacts, held: AsyncDisposableStack): Promise<VmDisk[]> {
-    const disks: VmDisk[] = []
-    for (const { lun, base } of facts.disks) {
-      const overlayPath = overlayOf(facts.vmId, lun)
-      if (base === undefined) {
-        disks.push({ lun, overlayPath, base: undefined })
-        continue
-      }
-      const disk = held.use(await deps.stores.store(base.region, base.storageClass).open(base.root))
-      const exportName = `disk-${lun}`
-      const nbdSocketPath = join(sockets, `${socketTag(facts.vmId)}-${lun}`)
-      held.use(await serveNbd({ socketPath: nbdSocketPath, exportName, disk, logger }))
-      disks.push({ lun, overlayPath, base: { nbdSocketPath, exportName } })
-    }
-    return disks
-  }
-
   async function startNow(facts: VmFacts, size: VmSize): Promise<void> {
     const { vmId } = facts
     if (provider.state(vmId) !== 'stopped') return
     await using held = new AsyncDisposableStack()
-    const disks = await attachDisks(facts, held)
+    const disks = await attachDisks(facts, held, { ...deps, sockets, overlayOf })
     const firmware = facts.generation === 'V2' ? 'uefi' : 'bios'
     const serialLogPath = join(homeOf(vmId), 'serial.log')
     // Registered before the start: a machine may end while its start is still being awaited.
@@ -90,10 +73,8 @@ export async function openMachineRunner(deps: RunnerDependencies): Promise<Machi
   }
 
   return {
-    prepareDisks: async (facts) => {
-      for (const { lun, base } of facts.disks)
-        if (base && !(await deps.stores.store(base.region, base.storageClass).has(base.root)))
-          throw computeProblems.ImageBytesGone({ lun: String(lun), region: base.region })
+    async prepareDisks(facts) {
+      await checkBases(facts, deps)
       await mkdir(homeOf(facts.vmId), { recursive: true, mode: 0o700 })
       for (const { lun, virtualSizeBytes } of facts.disks) {
         const path = overlayOf(facts.vmId, lun)
@@ -126,6 +107,35 @@ export async function openMachineRunner(deps: RunnerDependencies): Promise<Machi
       await rm(sockets, { recursive: true, force: true })
     },
   }
+}
+
+async function checkBases(facts: VmFacts, { stores }: Pick<RunnerDependencies, 'stores'>): Promise<void> {
+  for (const { lun, base } of facts.disks)
+    if (base && !(await stores.store(base.region, base.storageClass).has(base.root)))
+      throw computeProblems.ImageBytesGone({ lun: String(lun), region: base.region })
+}
+
+interface AttachDependencies extends Pick<RunnerDependencies, 'stores' | 'logger'> {
+  readonly sockets: string
+  readonly overlayOf: (vmId: string, lun: 'os' | number) => string
+}
+
+/** Opens and exports what lies under each overlay; `held` owns all of it. */
+async function attachDisks(facts: VmFacts, held: AsyncDisposableStack, deps: AttachDependencies): Promise<VmDisk[]> {
+  const disks: VmDisk[] = []
+  for (const { lun, base } of facts.disks) {
+    const overlayPath = deps.overlayOf(facts.vmId, lun)
+    if (base === undefined) {
+      disks.push({ lun, overlayPath, base: undefined })
+      continue
+    }
+    const disk = held.use(await deps.stores.store(base.region, base.storageClass).open(base.root))
+    const exportName = `disk-${lun}`
+    const nbdSocketPath = join(deps.sockets, `${socketTag(facts.vmId)}-${lun}`)
+    held.use(await serveNbd({ socketPath: nbdSocketPath, exportName, disk, logger: deps.logger }))
+    disks.push({ lun, overlayPath, base: { nbdSocketPath, exportName } })
+  }
+  return disks
 }
 
 /** One thing at a time for each machine, in the order asked. */
@@ -164,7 +174,7 @@ function socketTag(vmId: string): string {
 async function makeSocketFolder(wanted: string): Promise<string> {
   if (Buffer.byteLength(wanted) + 1 + 20 + 4 > maxSocketPathBytes) return mkdtemp(join(tmpdir(), 'goldleaf-run-'))
   await mkdir(wanted, { recursive: true, mode: 0o700 })
-  for (const left of await readdir(wanted)) await rm(join(wanted, left), { force: true })
+  for (const left of await readdir(wanted)) await rm(join(wanted, left), { recursive: true, force: true })
   return wanted
 }
 

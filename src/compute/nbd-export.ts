@@ -45,7 +45,8 @@ export async function serveNbd(options: NbdExportOptions): Promise<NbdExport> {
     socket.on('close', () => sockets.delete(socket))
     serveConnection(socket, options, stop.signal)
       .catch((error: unknown) => {
-        if (!stop.signal.aborted) options.logger.warn({ err: error, export: options.exportName }, 'nbd connection ended')
+        if (!stop.signal.aborted)
+          options.logger.warn({ err: error, export: options.exportName }, 'nbd connection ended')
       })
       .finally(() => socket.destroySoon())
   })
@@ -132,7 +133,10 @@ async function transmit(
       await send(socket, [nbd.simpleReply(request.handle, refusal)])
       continue
     }
-    while (running.size >= maxRequestsInFlight || (running.size > 0 && bytesInFlight + request.length > maxBytesInFlight))
+    while (
+      running.size >= maxRequestsInFlight ||
+      (running.size > 0 && bytesInFlight + request.length > maxBytesInFlight)
+    )
       await Promise.race(running)
     bytesInFlight += request.length
     const task = answerRead(socket, request, options, stop).finally(() => {

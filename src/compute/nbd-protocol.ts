@@ -92,7 +92,11 @@ export function optionInfo(option: number, sizeBytes: number): Buffer {
   blocks.writeUInt32BE(1, 2)
   blocks.writeUInt32BE(65_536, 6)
   blocks.writeUInt32BE(maxReadBytes, 10)
-  return Buffer.concat([optionReply(option, reply.info, size), optionReply(option, reply.info, blocks), optionAck(option)])
+  return Buffer.concat([
+    optionReply(option, reply.info, size),
+    optionReply(option, reply.info, blocks),
+    optionAck(option),
+  ])
 }
 
 export function exportNameAnswer(sizeBytes: number, withoutZeroes: boolean): Buffer {

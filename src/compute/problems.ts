@@ -35,6 +35,18 @@ export const computeProblems = defineProblems({
     say: (f: { name: string; action: string }) =>
       `Cannot ${f.action} virtual machine '${f.name}' because it is not running. Start it first.`,
   },
+  VmMustBeStopped: {
+    kind: 'conflict',
+    code: 'OperationNotAllowed',
+    say: (f: { name: string; action: string }) =>
+      `Cannot ${f.action} virtual machine '${f.name}' while it is running. Call powerOff or deallocate first.`,
+  },
+  VmGeneralized: {
+    kind: 'conflict',
+    code: 'OperationNotAllowed',
+    say: (f: { name: string }) =>
+      `Operation 'start' is not allowed on VM '${f.name}' since the VM is generalized. Create a new one from an image.`,
+  },
   VmFailedToStart: {
     kind: 'internal',
     code: 'VMStartFailed',

@@ -45,8 +45,6 @@ export interface HypervisorProvider extends AsyncDisposable {
    * plug, though everything that the guest flushed is on disk. Resolves when the machine is gone; stopped ones are fine.
    */
   stop(vmKey: string, how: 'graceful' | 'forced', graceMs?: number): Promise<void>
-  /** Resets the machine without ending its process. Throws where it does not run. */
-  restart(vmKey: string): Promise<void>
   state(vmKey: string): VmState
   /** Called once for each machine that ended, whatever the reason. */
   onExit(listener: (exit: VmExit) => void): void

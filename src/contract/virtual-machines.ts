@@ -169,6 +169,8 @@ export const virtualMachines: ResourceTypeDeclaration = {
       extendedLocation: extendedLocation('2020-12-01'),
       managedBy: text({ since: '2022-03-01', readOnly: true }),
       resources: anyJson({ readOnly: true }),
+      /** Only the server knows and writes it (src/compute); the body is open, so it has to be named to stay hidden. */
+      'x-goldleaf': anyJson({ readOnly: true, writeOnly: true }),
       etag: text({ since: '2024-03-01', readOnly: true }),
     },
     open,

@@ -27,8 +27,12 @@ export interface FoundSource {
 export interface SourceFinder {
   /** A managed disk or snapshot, checked to be readable; undefined: there is none of this id. Throws what is wrong with it. */
   findDisk(id: string): Promise<FoundSource | undefined>
-  /** A blob or push of this server's own upload area. Throws for foreign, unknown, unfinished or malformed ones. */
-  findBlob(uri: string): Promise<FoundSource>
+  /**
+   * A blob or push of this server's own upload area. Throws for foreign, unknown, unfinished or malformed ones.
+   * `baseUrl`: how the client that names it sees this server; undefined for an address that was accepted before, whose
+   * host and port may have been another's since.
+   */
+  findBlob(uri: string, baseUrl: string | undefined): Promise<FoundSource & { readonly subscriptionId: string }>
 }
 
 export interface GalleryLimits {

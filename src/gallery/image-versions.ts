@@ -108,16 +108,32 @@ async function checkSource(change: Change, context: RequestContext, deps: Galler
     return
   }
   for (const disk of source.disks) {
-    if (disk.from.kind === 'disk') await context.authorize(`${findArmId(disk.from.id)?.type}/read`, disk.from.id)
-    const found = await findDiskSource(disk.from, deps)
+    const found = await admitDiskSource(disk.from, change, context, deps)
     checkSize(found.virtualSizeBytes, deps)
     await checkFits(change, disk.from, found, deps)
   }
 }
 
+/** Finds a disk's source for a client: it must be this server's, and the client must have the right to it. */
+async function admitDiskSource(
+  from: DiskSourceName,
+  change: Change,
+  context: RequestContext,
+  deps: GalleryDependencies,
+): Promise<FoundSource> {
+  if (from.kind === 'disk') {
+    await context.authorize(`${findArmId(from.id)?.type}/read`, from.id)
+    return findDiskSource(from, deps)
+  }
+  const wasAccepted = JSON.stringify(change.before?.properties['storageProfile'] ?? '').includes(JSON.stringify(from.uri))
+  const found = await deps.sources.findBlob(from.uri, wasAccepted ? undefined : context.baseUrl)
+  await context.authorize('Microsoft.Storage/storageAccounts/listKeys/action', `/subscriptions/${found.subscriptionId}`)
+  return found
+}
+
 /** Finds the bytes that one disk of a version is made of; throws SourceNotFound or what is wrong with them. */
 export async function findDiskSource(from: DiskSourceName, deps: GalleryDependencies): Promise<FoundSource> {
-  if (from.kind === 'blob') return deps.sources.findBlob(from.uri)
+  if (from.kind === 'blob') return deps.sources.findBlob(from.uri, undefined)
   const found = await deps.sources.findDisk(from.id)
   if (!found) throw galleryProblems.SourceNotFound({ id: from.id }, { target: `${storagePath}.osDiskImage.source.id` })
   return found

@@ -61,14 +61,6 @@ export function problemOfError(error: unknown): Problem {
         "The content media type of the request is not supported. Only 'application/json' is supported.",
         { cause: error },
       )
-    case 'FST_ERR_BAD_URL':
-    case 'FST_ERR_MAX_PARAM_LENGTH':
-      return new Problem(
-        'invalid',
-        'InvalidRequestUri',
-        'The path of the request is not a valid address: a name is too long or badly percent-encoded. Correct the address.',
-        { cause: error },
-      )
     default:
       return asProblem(error)
   }

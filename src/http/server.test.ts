@@ -4,13 +4,34 @@ import { connect } from 'node:net'
 import { test } from 'node:test'
 import { buffer } from 'node:stream/consumers'
 import type { Readable } from 'node:stream'
-import * as x509 from '@peculiar/x509'
 import { systemClock } from '../base/clock.ts'
 import { silentLogger } from '../base/logger.ts'
 import { Problem } from '../base/problem.ts'
 import { parseJsonBody, useRawBodies } from './json-body.ts'
 import { baseUrlOf, queryOf } from './request-facts.ts'
 import { createHttpServer, type HttpServerOptions } from './server.ts'
+
+/** Of nobody, for these tests only; valid for a hundred years. */
+const selfSigned = {
+  cert: `-----BEGIN CERTIFICATE-----
+MIIBfjCCASWgAwIBAgIUQPBl1qUih5HR/CPl8FEWeZRtoB8wCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyMTExMzYwOFoYDzIxMjYxMDI4
+MTEzNjA4WjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAAQXBzVJ8kqM/iKJndCLFeLmWxgzZQ42qa21iK279QgKCAyBHKvkv1Ae
+iCMiy1CR3cxUdIW0wdaiC9vhH1HoxX5Zo1MwUTAdBgNVHQ4EFgQU3ZPvLAlO67Nu
+gBcIPIZC6vShsx4wHwYDVR0jBBgwFoAU3ZPvLAlO67NugBcIPIZC6vShsx4wDwYD
+VR0TAQH/BAUwAwEB/zAKBggqhkjOPQQDAgNHADBEAiBZOade2bpFTblRxMJn7wEL
+5ipjsT6Ln38AcZ9a4/o7WAIgI/+B3q5FNJVRbzkQ+sQ/jGMtElzO3FN4YD5/7eKl
+Gis=
+-----END CERTIFICATE-----
+`,
+  key: `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgLSqLHQCGeGBAZoET
+9QZxb9sKFenubHUoK7fn5pMm+SKhRANCAAQXBzVJ8kqM/iKJndCLFeLmWxgzZQ42
+qa21iK279QgKCAyBHKvkv1AeiCMiy1CR3cxUdIW0wdaiC9vhH1HoxX5Z
+-----END PRIVATE KEY-----
+`,
+}
 
 const anyPort = { host: '127.0.0.1', port: 0 }
 
@@ -69,7 +90,7 @@ test('paths match in any case, with doubled and closing slashes; names keep thei
 })
 
 test('HTTPS is served beside HTTP by the same routes and names itself https', async () => {
-  const { cert, key } = await selfSigned()
+  const { cert, key } = selfSigned
   await using server = await start({ tls: { cert, key } })
   const text = await new Promise<string>((resolve, reject) => {
     const sent = request(`${server.https}/facts/x`, { rejectUnauthorized: false, agent: false }, (answer) => {
@@ -84,7 +105,7 @@ test('HTTPS is served beside HTTP by the same routes and names itself https', as
 const refusals: { why: string; path: string; init?: RequestInit; status: number; code: string }[] = [
   { why: 'nothing there', path: '/none', status: 404, code: 'NotFound' },
   { why: 'bad encoding', path: '/facts/%E0%A4%A', status: 400, code: 'InvalidRequestUri' },
-  { why: 'too long a name', path: `/facts/${'x'.repeat(600)}`, status: 404, code: 'NotFound' },
+  { why: 'too long a name', path: `/facts/${'x'.repeat(600)}`, status: 400, code: 'InvalidRequestUri' },
   {
     why: 'not JSON',
     path: '/echo',
@@ -194,15 +215,3 @@ test('JSON bodies: depth, __proto__ in any spelling, byte order mark, emptiness'
   assert.deepEqual(parseJsonBody('{"say":"__proto__"}'), { say: '__proto__' })
   assert.equal(parseJsonBody(' '), undefined)
 })
-
-async function selfSigned(): Promise<{ cert: string; key: string }> {
-  const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
-  const keys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
-  const made = await x509.X509CertificateGenerator.createSelfSigned({
-    name: 'CN=localhost',
-    keys,
-    signingAlgorithm: algorithm,
-  })
-  const pkcs8 = Buffer.from(await crypto.subtle.exportKey('pkcs8', keys.privateKey)).toString('base64')
-  return { cert: made.toString('pem'), key: `-----BEGIN PRIVATE KEY-----\n${pkcs8}\n-----END PRIVATE KEY-----\n` }
-}

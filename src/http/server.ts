@@ -1,4 +1,4 @@
-import { createServer, type RequestListener, type Server } from 'node:http'
+import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import fastify, { type FastifyInstance } from 'fastify'
 import { systemClock, type Clock } from '../base/clock.ts'
@@ -67,11 +67,8 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       ignoreDuplicateSlashes: true,
       ignoreTrailingSlash: true,
       maxParamLength: 512,
-      onBadUrl: (_path, _request, reply) => {
-        reply.statusCode = 400
-        reply.setHeader('content-type', 'application/json; charset=utf-8')
-        reply.end(badUrlBody)
-      },
+      onBadUrl: (_path, _request, reply) => refuseUrl(reply),
+      onMaxParamLength: (_path, _request, reply) => refuseUrl(reply),
     },
     serverFactory: (requestListener) => {
       handler = requestListener
@@ -100,12 +97,13 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   }
 }
 
-const badUrlBody = JSON.stringify({
-  error: {
-    code: 'InvalidRequestUri',
-    message: 'The path of the request is not a valid address: it is badly percent-encoded. Correct the address.',
-  },
-})
+/** The router's own refusals come before any hook: there is no request id yet. */
+function refuseUrl(response: ServerResponse): void {
+  const message =
+    'The path of the request is not a valid address: a name is too long or badly percent-encoded. Correct the address.'
+  response.writeHead(400, { 'content-type': 'application/json; charset=utf-8', 'x-ms-request-id': randomUuid() })
+  response.end(JSON.stringify({ error: { code: 'InvalidRequestUri', message } }))
+}
 
 function guardAgainstSlowClients(server: Server, options: HttpServerOptions): void {
   server.headersTimeout = options.headersTimeoutMs ?? 20_000

@@ -3,13 +3,24 @@
  * a list is the highest (behaviour.md B4: Terraform takes the last one as the latest). Case does not count.
  */
 export function compareNames(a: string, b: string): number {
-  const left = split(a)
-  const right = split(b)
+  return compareParts(split(a), split(b)) || compareText(a.toLowerCase(), b.toLowerCase())
+}
+
+/** Sorted copy; each name is taken apart once, as a list may have ten thousand. */
+export function sortByName<T extends { readonly name: string }>(items: readonly T[]): T[] {
+  const taken = items.map((item) => ({ item, parts: split(item.name) }))
+  taken.sort(
+    (a, b) => compareParts(a.parts, b.parts) || compareText(a.item.name.toLowerCase(), b.item.name.toLowerCase()),
+  )
+  return taken.map(({ item }) => item)
+}
+
+function compareParts(left: readonly string[], right: readonly string[]): number {
   for (let at = 0; at < Math.min(left.length, right.length); at++) {
     const order = comparePart(left[at] ?? '', right[at] ?? '')
     if (order !== 0) return order
   }
-  return left.length - right.length || compareText(a.toLowerCase(), b.toLowerCase())
+  return left.length - right.length
 }
 
 function split(name: string): readonly string[] {

@@ -255,3 +255,6 @@ export async function loadConfig(flags: ServerFlags, cwd: string = process.cwd()
     logLevel: flags.logLevel === undefined ? (file.logLevel ?? 'info') : parseLogLevel(flags.logLevel),
   }
 }
+
+/** What the server takes from its surroundings besides flags and file. */
+export const serverEnvironment = { path: process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin' }

@@ -2,6 +2,12 @@ import type { ProblemRecord } from '../base/problem.ts'
 import type { ImageFile } from './disk-store.ts'
 import type { CodecNumber } from './frame-codec.ts'
 
+/**
+ * Frames of one batch, 2 MiB: large enough that a message costs nothing, small enough that all that are in flight stay far
+ * below 64 MiB.
+ */
+export const mostBatchFrames = 32
+
 /** What the main thread asks of a frame worker. Bytes travel by transfer, never by copy, where they are large. */
 export type FrameJob =
   /** Opens an image under a key; answers nothing. */

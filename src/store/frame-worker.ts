@@ -6,6 +6,7 @@ import { openDiskImage } from '../blocks/open-disk-image.ts'
 import { frameSizeBytes } from './disk-store.ts'
 import { checksum, createFrameCodec, encodeBoundBytes, type CodecNumber } from './frame-codec.ts'
 import { checkpointFrameIndex } from './frame-index.ts'
+import { mostBatchFrames } from './frame-jobs.ts'
 import type {
   AdmitResult,
   EncodedBatch,
@@ -24,8 +25,18 @@ import { isZeroFrame, nameAt, nameBytes, nameOf, sameBytes } from './frame-name.
 const codec = createFrameCodec()
 const images = new Map<number, DiskImage>()
 const batches = new Map<number, { readonly key: number; readonly bytes: Buffer; readonly names: Buffer }>()
-const scratch = Buffer.alloc(encodeBoundBytes)
 const frameScratch = Buffer.alloc(frameSizeBytes)
+
+const mostBatchBytes = mostBatchFrames * frameSizeBytes
+/** Memory of batches that are done, for the next ones. */
+const spare: Buffer[] = []
+const mostSpare = 4
+
+function release(batch: number): void {
+  const kept = batches.get(batch)
+  batches.delete(batch)
+  if (kept && spare.length < mostSpare) spare.push(kept.bytes)
+}
 
 const frameAt = (bytes: Buffer, index: number): Buffer =>
   bytes.subarray(index * frameSizeBytes, (index + 1) * frameSizeBytes)
@@ -34,13 +45,15 @@ async function scan(key: number, batch: number, runs: readonly FrameRun[]): Prom
   const image = images.get(key)
   if (!image) throw new Error(`image ${key} is not open in this worker`)
   const count = runs.reduce((sum, run) => sum + run.count, 0)
-  const bytes = Buffer.alloc(count * frameSizeBytes)
+  const bytes = spare.pop() ?? Buffer.allocUnsafeSlow(mostBatchBytes)
+  if (count * frameSizeBytes > bytes.length) throw new RangeError(`a batch of ${count} frames is too long`)
   let at = 0
   for (const run of runs) {
     const offset = run.first * frameSizeBytes
     // The last frame of a disk may end behind the disk: the rest stays zeros.
     const length = Math.min(run.count * frameSizeBytes, image.virtualSizeBytes - offset)
     await image.read(offset, bytes.subarray(at, at + length))
+    bytes.fill(0, at + length, at + run.count * frameSizeBytes)
     at += run.count * frameSizeBytes
   }
   const names = Buffer.alloc(count * nameBytes)
@@ -52,34 +65,38 @@ async function scan(key: number, batch: number, runs: readonly FrameRun[]): Prom
   return { names: Uint8Array.from(names) }
 }
 
-/** Collects encoded frames; the payload gets a memory of its own so that it can be transferred. */
-function createCollector(wanted: CodecNumber) {
-  const names: Uint8Array[] = []
+/** Collects encoded frames in one memory that stays; what is answered gets a memory of its own, to be transferred. */
+const collected: { bytes: Buffer } = { bytes: Buffer.alloc(0) }
+
+function createCollector(wanted: CodecNumber, frames: number) {
+  const names = new Uint8Array(frames * nameBytes)
   const codecs: CodecNumber[] = []
   const lengths: number[] = []
   const crcs: number[] = []
-  const parts: Buffer[] = []
-  const push = (name: Uint8Array, as: CodecNumber, bytes: Uint8Array): void => {
-    names.push(name)
+  const room = frames * frameSizeBytes + encodeBoundBytes
+  if (collected.bytes.length < room) collected.bytes = Buffer.alloc(room)
+  const into = collected.bytes
+  let at = 0
+  const note = (name: Uint8Array, as: CodecNumber, length: number): void => {
+    names.set(name, lengths.length * nameBytes)
     codecs.push(as)
-    lengths.push(bytes.length)
-    crcs.push(checksum(bytes))
-    parts.push(Buffer.from(bytes))
+    lengths.push(length)
+    crcs.push(checksum(into.subarray(at, at + length)))
+    at += length
   }
   return {
-    push,
+    push(name: Uint8Array, as: CodecNumber, bytes: Uint8Array): void {
+      into.set(bytes, at)
+      note(name, as, bytes.length)
+    },
     encode(name: Uint8Array, frame: Uint8Array): void {
-      const { codec: as, length } = codec.encode(frame, wanted, scratch)
-      push(name, as, scratch.subarray(0, length))
+      const { codec: as, length } = codec.encode(frame, wanted, into.subarray(at, at + encodeBoundBytes))
+      note(name, as, length)
     },
     finish(): EncodedBatch {
-      const payload = new Uint8Array(lengths.reduce((sum, length) => sum + length, 0))
-      let at = 0
-      for (const part of parts) {
-        payload.set(part, at)
-        at += part.length
-      }
-      return { names: Uint8Array.from(Buffer.concat(names)), codecs, lengths, crcs, payload }
+      const payload = new Uint8Array(at)
+      payload.set(into.subarray(0, at))
+      return { names: names.slice(0, lengths.length * nameBytes), codecs, lengths, crcs, payload }
     },
   }
 }
@@ -87,14 +104,14 @@ function createCollector(wanted: CodecNumber) {
 function encode(batch: number, picks: readonly number[], wanted: CodecNumber): EncodedBatch {
   const kept = batches.get(batch)
   if (!kept) throw new Error(`batch ${batch} is not in this worker`)
-  batches.delete(batch)
-  const collector = createCollector(wanted)
+  const collector = createCollector(wanted, picks.length)
   for (const pick of picks) collector.encode(nameAt(kept.names, pick), frameAt(kept.bytes, pick))
+  release(batch)
   return collector.finish()
 }
 
 function admit(frames: EncodedBatch, wanted: CodecNumber): AdmitResult {
-  const collector = createCollector(wanted)
+  const collector = createCollector(wanted, frames.lengths.length)
   const bad: number[] = []
   let at = 0
   for (const [index, length] of frames.lengths.entries()) {
@@ -202,7 +219,7 @@ async function run(job: FrameJob): Promise<unknown> {
     case 'closeImage': {
       const image = images.get(job.key)
       images.delete(job.key)
-      for (const [batch, kept] of batches) if (kept.key === job.key) batches.delete(batch)
+      for (const [batch, kept] of batches) if (kept.key === job.key) release(batch)
       await image?.close()
       return undefined
     }
@@ -211,7 +228,7 @@ async function run(job: FrameJob): Promise<unknown> {
     case 'encode':
       return encode(job.batch, job.picks, job.codec)
     case 'drop':
-      batches.delete(job.batch)
+      release(job.batch)
       return undefined
     case 'admit':
       return admit(job.frames, job.codec)

@@ -1,7 +1,7 @@
 import type { DiskImage } from '../blocks/disk-image.ts'
 import { openDiskImage } from '../blocks/open-disk-image.ts'
 import { frameSizeBytes, type ImageFile, type StoredResult, type TransferOptions } from './disk-store.ts'
-import type { EncodedBatch, FrameRun } from './frame-jobs.ts'
+import { mostBatchFrames, type EncodedBatch, type FrameRun } from './frame-jobs.ts'
 import { isZeroName, nameAt, nameKey } from './frame-name.ts'
 import { batchRuns, frameRuns, framesOf } from './frame-runs.ts'
 import type { FrameWorker, FrameWorkers } from './frame-workers.ts'
@@ -18,8 +18,6 @@ import {
   type TransferTargets,
 } from './transfer-targets.ts'
 
-/** 2 MiB: large enough that a message costs nothing, small enough that all in flight stay far below 64 MiB. */
-const framesPerBatch = 32
 const batchesPerWorker = 3
 
 export interface StoreContext {
@@ -62,7 +60,7 @@ export async function ingestImage(
 /** Names of the first frames, by which the stamps are chosen; none where there is no choice. */
 async function sampleNames(context: StoreContext, image: DiskImage, key: number): Promise<Uint8Array[]> {
   if (context.set.spread === 'every' || context.set.folders.length === 1) return []
-  for await (const runs of batchRuns(frameRuns(image.extents()), framesPerBatch)) {
+  for await (const runs of batchRuns(frameRuns(image.extents()), mostBatchFrames)) {
     const worker = context.workers.pick()
     const batch = context.workers.nextId()
     const { names } = await worker.run({ kind: 'scan', key, batch, runs })
@@ -122,7 +120,7 @@ async function runIngest(
     for (const [index, frame] of frames.entries()) await pages.put(frame, nameAt(names, index))
     progress.add({ bytesDone: bytes, bytesRead: bytes })
   }
-  const batches = batchRuns(frameRuns(image.extents(signal)), framesPerBatch)
+  const batches = batchRuns(frameRuns(image.extents(signal)), mostBatchFrames)
   await slidingWindow(batches, workers.count * batchesPerWorker, start, consume)
   signal?.throwIfAborted()
   await pages.finish()

@@ -116,6 +116,11 @@ export const transferProblems = defineProblems({
     say: (f: { sizeBytes: number; limitBytes: number }) =>
       `The size ${f.sizeBytes} is not valid: an upload has a multiple of 512 bytes, up to ${f.limitBytes}. Round it up or raise the limit.`,
   },
+  UploadOpen: {
+    kind: 'conflict',
+    say: (f: { name: string }) =>
+      `Push '${f.name}' is not finished yet. Let the client finish it, then use its address.`,
+  },
   SourceUriNotSupported: {
     kind: 'invalid',
     code: 'InvalidParameter',

@@ -50,7 +50,7 @@ export interface UploadAreaOptions {
   readonly logger: Logger
   readonly signer: AddressSigner
   /** `openDiskImage` of src/blocks. */
-  readonly openDiskImage: (path: string) => Promise<DiskImage>
+  readonly openDiskImage: (path: string, options: { readonly name: string }) => Promise<DiskImage>
   readonly limits?: Partial<UploadLimits> | undefined
 }
 
@@ -237,7 +237,7 @@ export async function createUploadArea(options: UploadAreaOptions): Promise<Uplo
     const path = files.dataPath(id)
     if (facts.type === 'stream' && (facts.receivedBytes ?? 0) < sizeBytes)
       throw transferProblems.UploadIncomplete({ name, receivedBytes: facts.receivedBytes ?? 0, sizeBytes })
-    await using image = await options.openDiskImage(path)
+    await using image = await options.openDiskImage(path, { name })
     const { format, virtualSizeBytes } = image
     // An upload is declared with its footer: what looks raw was not written to its end.
     if (format === 'raw') throw transferProblems.UploadNotVhd({ name })

@@ -214,6 +214,9 @@ suite('starting', () => {
   })
 })
 
+/** Much sooner than a lease or a long poll: what waits for those is not told, it only finds out. */
+const soon = (): AbortSignal => AbortSignal.timeout(4000)
+
 suite('canceling', () => {
   const waiting = (reached: () => void, signals: AbortSignal[] = []): Workflow => ({
     name: 'w',
@@ -244,7 +247,7 @@ suite('canceling', () => {
     const { id } = await start(work, harness.db, 'w')
     await there.opened
     await work.cancel(harness.db, id)
-    const ended = await work.wait(id)
+    const ended = await work.wait(id, soon())
     assert.equal(ended.state, 'Canceled')
     assert.equal(ended.error?.code, 'OperationCanceled')
     assert.ok(signals[0]?.reason instanceof Interrupt && signals[0].reason.kind === 'canceled')
@@ -271,7 +274,7 @@ suite('canceling', () => {
     await systemClock.sleep(40)
     assert.equal((await runs.find(id))?.state, 'InProgress')
     await harness.db.transaction().execute((tx) => asks.cancel(tx, id))
-    assert.equal((await asks.wait(id)).state, 'Canceled')
+    assert.equal((await asks.wait(id, soon())).state, 'Canceled')
   })
 
   test('before it began, or between two attempts, no step runs any more', async () => {
@@ -293,12 +296,12 @@ suite('canceling', () => {
     const early = await start(work, harness.db, 'w')
     await work.cancel(harness.db, early.id)
     await work.run()
-    assert.equal((await work.wait(early.id)).state, 'Canceled')
+    assert.equal((await work.wait(early.id, soon())).state, 'Canceled')
     assert.equal(runs, 0)
     const late = await start(work, harness.db, 'w')
     await eventually(async () => (await work.find(late.id))?.attempt === 1, 'the first attempt')
     await work.cancel(harness.db, late.id)
-    assert.equal((await work.wait(late.id)).state, 'Canceled')
+    assert.equal((await work.wait(late.id, soon())).state, 'Canceled')
     assert.equal(runs, 1)
   })
 
@@ -325,7 +328,7 @@ suite('canceling', () => {
     await there.opened
     await work.cancel(harness.db, id)
     go.open()
-    assert.equal((await work.wait(id)).state, 'Succeeded')
+    assert.equal((await work.wait(id, soon())).state, 'Succeeded')
     await work.cancel(harness.db, id)
     await systemClock.sleep(40)
     assert.equal((await work.find(id))?.state, 'Succeeded')

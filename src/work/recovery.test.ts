@@ -6,6 +6,7 @@ import { suite, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { type Clock, systemClock } from '../base/clock.ts'
 import { randomFraction } from '../base/random.ts'
+import { openDatabase } from '../db/open.ts'
 import { findSetting } from '../db/setting.rows.ts'
 import { Interrupt, TransientError } from './failure.ts'
 import { createHarness, eventually, gate, type Harness, start, untilAborted } from './harness.fixture.ts'
@@ -205,6 +206,65 @@ suite('two engines', () => {
     assert.deepEqual(await two.find(id), ended)
     assert.deepEqual(settled, ['quick'])
     assert.ok(reason instanceof Interrupt && reason.kind === 'leaseLost')
+  })
+
+  test('one that stalls while it settles does not settle a second time', async () => {
+    await using harness = await createHarness()
+    const clock = freezableClock()
+    const there = gate()
+    const settled: string[] = []
+    const stalling: Workflow = {
+      name: 'w',
+      steps: [{ name: 's', run: async () => 1 }],
+      async settle() {
+        settled.push('stalled')
+        clock.frozen = true
+        there.open()
+        throw new TransientError('not now')
+      },
+    }
+    const one = await harness.engine({ workflows: [stalling], clock, leaseMs: 60 })
+    const two = await harness.engine({
+      workflows: [{ ...stalling, settle: async () => void settled.push('quick') }],
+      leaseMs: 60,
+    })
+    await one.run()
+    const { id } = await start(one, harness.db, 'w')
+    await there.opened
+    await two.run()
+    const ended = await two.wait(id)
+    clock.frozen = false
+    await eventually(() => harness.lines.some((line) => line.message === 'operation lost to another run'), 'the end')
+    assert.deepEqual(settled, ['stalled', 'quick'])
+    assert.deepEqual(await two.find(id), ended)
+  })
+
+  test('one that cannot reach the database any more stops its steps when its lease has run out', async () => {
+    await using harness = await createHarness()
+    const own = await openDatabase({ path: harness.path })
+    const [there, told] = [gate(), gate()]
+    const workflow: Workflow = {
+      name: 'w',
+      steps: [
+        {
+          name: 's',
+          async run({ signal }) {
+            there.open()
+            await untilAborted(signal).catch((error: unknown) => {
+              assert.ok(error instanceof Interrupt && error.kind === 'leaseLost')
+              told.open()
+            })
+          },
+        },
+      ],
+    }
+    const one = await harness.engine({ workflows: [workflow], db: own.db, leaseMs: 90 })
+    await one.run()
+    await start(one, harness.db, 'w')
+    await there.opened
+    await own.close()
+    await told.opened
+    await one.stop(0)
   })
 
   test('a living one keeps its lease however long a step takes', async () => {

@@ -101,13 +101,13 @@ export async function bootProbe(
 
 function probeArguments(disk: string, accelerator: Accelerator): string[] {
   return [
-    ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot', '-m', '32M'],
-    ...['-machine', `pc,accel=${accelerator}`, '-cpu', accelerator === 'kvm' ? 'host' : 'max'],
-    ...['-blockdev', JSON.stringify({ driver: 'file', 'node-name': 'file', filename: disk, 'read-only': true })],
-    ...['-blockdev', JSON.stringify({ driver: 'raw', 'node-name': 'probe', file: 'file', 'read-only': true })],
-    ...['-device', 'virtio-blk-pci,drive=probe,bootindex=0'],
-    ...['-chardev', 'stdio,id=serial,signal=off', '-serial', 'chardev:serial'],
-  ]
+    ['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot', '-m', '32M'],
+    ['-machine', `pc,accel=${accelerator}`, '-cpu', accelerator === 'kvm' ? 'host' : 'max'],
+    ['-blockdev', JSON.stringify({ driver: 'file', 'node-name': 'file', filename: disk, 'read-only': true })],
+    ['-blockdev', JSON.stringify({ driver: 'raw', 'node-name': 'probe', file: 'file', 'read-only': true })],
+    ['-device', 'virtio-blk-pci,drive=probe,bootindex=0'],
+    ['-chardev', 'stdio,id=serial,signal=off', '-serial', 'chardev:serial'],
+  ].flat()
 }
 
 async function watchBoot(

@@ -20,24 +20,25 @@ export function qemuArguments(spec: VmSpec, settings: QemuSettings): string[] {
   if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(spec.vmKey)) throw new Error('vmKey is not a uuid')
   if (spec.firmware === 'uefi' && settings.uefiPath === undefined) throw computeProblems.FirmwareMissing({})
   const machine = spec.firmware === 'uefi' ? 'q35' : 'pc'
-  return [
-    ...['-nodefaults', '-no-user-config', '-display', 'none'],
-    ...['-name', `goldleaf-${spec.vmKey}`, '-uuid', spec.vmKey],
-    ...['-machine', `${machine},accel=${settings.accelerator},usb=off,vmport=off`],
-    ...['-cpu', settings.accelerator === 'kvm' ? 'host' : 'max'],
-    ...['-smp', String(spec.cpus), '-m', `${spec.memoryMiB}M`, '-rtc', 'base=utc'],
-    ...(spec.firmware === 'uefi' ? ['-bios', settings.uefiPath ?? ''] : []),
+  const groups = [
+    ['-nodefaults', '-no-user-config', '-display', 'none'],
+    ['-name', `goldleaf-${spec.vmKey}`, '-uuid', spec.vmKey],
+    ['-machine', `${machine},accel=${settings.accelerator},usb=off,vmport=off`],
+    ['-cpu', settings.accelerator === 'kvm' ? 'host' : 'max'],
+    ['-smp', String(spec.cpus), '-m', `${spec.memoryMiB}M`, '-rtc', 'base=utc'],
+    spec.firmware === 'uefi' ? ['-bios', settings.uefiPath ?? ''] : [],
     // The guest's escape ends at a process that may start nothing and gain nothing.
-    ...['-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny'],
-    ...['-chardev', 'stdio,id=qmp,signal=off', '-mon', 'chardev=qmp,mode=control'],
-    ...['-chardev', `file,id=serial,path=${escapeCommas(spec.serialLogPath)},append=on`, '-serial', 'chardev:serial'],
-    ...['-object', 'rng-random,id=rng,filename=/dev/urandom', '-device', 'virtio-rng-pci,rng=rng'],
-    ...spec.disks.toSorted((a, b) => order(a) - order(b)).flatMap(diskArguments),
-    ...(spec.seedIsoPath === undefined ? [] : seedArguments(spec.seedIsoPath)),
-    ...(settings.network === 'user'
+    ['-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny'],
+    ['-chardev', 'stdio,id=qmp,signal=off', '-mon', 'chardev=qmp,mode=control'],
+    ['-chardev', `file,id=serial,path=${escapeCommas(spec.serialLogPath)},append=on`, '-serial', 'chardev:serial'],
+    ['-object', 'rng-random,id=rng,filename=/dev/urandom', '-device', 'virtio-rng-pci,rng=rng'],
+    spec.disks.toSorted((a, b) => order(a) - order(b)).flatMap(diskArguments),
+    spec.seedIsoPath === undefined ? [] : seedArguments(spec.seedIsoPath),
+    settings.network === 'user'
       ? ['-netdev', 'user,id=net,restrict=on', '-device', 'virtio-net-pci,netdev=net,romfile=']
-      : []),
+      : [],
   ]
+  return groups.flat()
 }
 
 function order(disk: VmDisk): number {

@@ -77,7 +77,7 @@ test('requests of a rude client are answered with errors: reads past the end, wr
   await using _export = await serveNbd({ socketPath, exportName: 'os', disk: memoryDisk(bytes), logger: silentLogger })
   const socket = connect(socketPath)
   const received: Buffer[] = []
-  socket.on('data', (part) => received.push(part))
+  socket.on('data', (part) => received.push(Buffer.from(part)))
   const ended = new Promise<void>((resolve) => socket.on('close', () => resolve()))
   const option = Buffer.alloc(16 + 2)
   option.write('IHAVEOPT', 0)

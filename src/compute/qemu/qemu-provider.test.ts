@@ -62,11 +62,15 @@ async function makeSpec(name: string, socketPath: string, sizeBytes: number): Pr
 test('a guest boots from a read-only export, keeps what it wrote over a stop, and the image stays as it was', async () => {
   const path = join(folder, 'tiny.raw')
   const disk = await buildTinyDisk({ out: path, content: 'hello from a test' })
-  const hash = async () => createHash('sha256').update(await readFile(path)).digest('hex')
+  const hash = async () =>
+    createHash('sha256')
+      .update(await readFile(path))
+      .digest('hex')
   const before = await hash()
   await using file = await open(path, 'r')
   const socketPath = join(folder, 'tiny.sock')
-  const read = async (offset: number, length: number) => (await file.read(Buffer.alloc(length), 0, length, offset)).buffer
+  const read = async (offset: number, length: number) =>
+    (await file.read(Buffer.alloc(length), 0, length, offset)).buffer
   await using _export = await serveNbd({
     socketPath,
     exportName: 'os',
@@ -86,7 +90,10 @@ test('a guest boots from a read-only export, keeps what it wrote over a stop, an
   )
   await machines.stop(spec.vmKey, 'graceful')
   assert.equal(machines.state(spec.vmKey), 'stopped')
-  assert.deepEqual(exits.map((exit) => exit.why), ['asked'])
+  assert.deepEqual(
+    exits.map((exit) => exit.why),
+    ['asked'],
+  )
 
   await machines.start(spec)
   await serialShows(spec.serialLogPath, 'goldleaf-guest boot 2')
@@ -114,9 +121,9 @@ test('machines that an earlier process left behind are found by their folder and
     spawn(
       'qemu-system-x86_64',
       [
-        ...['-nodefaults', '-display', 'none', '-machine', 'none', '-name', `goldleaf-${vmKey}`],
-        ...['-chardev', `file,id=serial,path=${join(home, 'serial.log')},append=on`],
-      ],
+        ['-nodefaults', '-display', 'none', '-machine', 'none', '-name', `goldleaf-${vmKey}`],
+        ['-chardev', `file,id=serial,path=${join(home, 'serial.log')},append=on`],
+      ].flat(),
       { stdio: 'ignore' },
     )
   await mkdir(join(machinesFolder, vmKey), { recursive: true })

@@ -84,64 +84,25 @@ export function qemuProvider(options: QemuOptions): HypervisorProvider & {
     })
     try {
       machine.qmp = await openQmp(machine.child.stdout, machine.child.stdin)
-      machine.qmp.onEvent((name, data) => handleEvent(machine, name, data))
+      machine.qmp.onEvent((name, data) => handleEvent(machine, name, data, options))
     } catch (error) {
       machine.asked = true
       machine.child.kill('SIGKILL')
       await machine.gone
       throw computeProblems.VmFailedToStart({ reason: lastLine(machine.said) }, { cause: error })
     }
-    void keepSerialLogShort(machine)
-  }
-
-  const handleEvent = (machine: Machine, name: string, data: Readonly<Record<string, unknown>>): void => {
-    if (name === 'SHUTDOWN' && data['guest'] === true) machine.guestWantsOff = true
-    if (name !== 'BLOCK_IO_ERROR') return
-    logger.warn({ vm: machine.spec.vmKey, device: data['device'], action: data['action'] }, 'a guest met a disk error')
-    if (data['action'] !== 'stop') return
-    // The host's disk is full. Trying again is all there is to do: room comes from outside.
-    clock
-      .sleep(fullDiskRetryMs, machine.life.signal)
-      .then(() => machine.qmp?.run('cont'))
-      .catch(() => {})
-  }
-
-  const keepSerialLogShort = async (machine: Machine): Promise<void> => {
-    try {
-      for (;;) {
-        await clock.sleep(serialTrimMs, machine.life.signal)
-        await trimSerialLog(machine.spec.serialLogPath)
-      }
-    } catch (error) {
-      if (!machine.life.signal.aborted) logger.warn({ err: error }, 'a serial log could not be shortened')
-    }
+    void keepSerialLogShort(machine, options)
   }
 
   const stop: HypervisorProvider['stop'] = async (vmKey, how, graceMs = 30_000) => {
     const machine = machines.get(vmKey)
-    if (!machine) return
-    machine.asked = true
-    const within = (ms: number): Promise<boolean> => endsWithin(machine, ms, clock)
-    if (how === 'graceful') {
-      await machine.qmp?.run('system_powerdown').catch(() => {})
-      if (await within(graceMs)) return
-    }
-    // `quit` writes back what the guest flushed and QEMU still holds, then ends the process.
-    await Promise.race([machine.qmp?.run('quit').catch(() => {}), machine.gone])
-    if (await within(quitTimeoutMs)) return
-    machine.child.kill('SIGKILL')
-    await machine.gone
+    if (machine) await endMachine(machine, how === 'graceful' ? graceMs : 0, clock)
   }
 
   return {
     accelerator,
     start,
     stop,
-    async restart(vmKey) {
-      const qmp = machines.get(vmKey)?.qmp
-      if (!qmp) throw new Error('the machine does not run')
-      await qmp.run('system_reset')
-    },
     state: (vmKey): VmState => {
       const machine = machines.get(vmKey)
       return machine === undefined ? 'stopped' : machine.asked ? 'stopping' : 'running'
@@ -152,6 +113,48 @@ export function qemuProvider(options: QemuOptions): HypervisorProvider & {
       await Promise.all([...machines.keys()].map((vmKey) => stop(vmKey, 'forced')))
     },
   }
+}
+
+function handleEvent(
+  machine: Machine,
+  name: string,
+  data: Readonly<Record<string, unknown>>,
+  { clock, logger }: QemuOptions,
+): void {
+  if (name === 'SHUTDOWN' && data['guest'] === true) machine.guestWantsOff = true
+  if (name !== 'BLOCK_IO_ERROR') return
+  logger.warn({ vm: machine.spec.vmKey, device: data['device'], action: data['action'] }, 'a guest met a disk error')
+  if (data['action'] !== 'stop') return
+  // The host's disk is full. Trying again is all there is to do: room comes from outside.
+  clock
+    .sleep(fullDiskRetryMs, machine.life.signal)
+    .then(() => machine.qmp?.run('cont'))
+    .catch(() => {})
+}
+
+async function keepSerialLogShort(machine: Machine, { clock, logger }: QemuOptions): Promise<void> {
+  try {
+    for (;;) {
+      await clock.sleep(serialTrimMs, machine.life.signal)
+      await trimSerialLog(machine.spec.serialLogPath)
+    }
+  } catch (error) {
+    if (!machine.life.signal.aborted) logger.warn({ err: error }, 'a serial log could not be shortened')
+  }
+}
+
+/** Power button first, if `graceMs` is not 0; then QEMU's own end; then the kill that nothing survives. */
+async function endMachine(machine: Machine, graceMs: number, clock: Clock): Promise<void> {
+  machine.asked = true
+  if (graceMs > 0) {
+    await machine.qmp?.run('system_powerdown').catch(() => {})
+    if (await endsWithin(machine, graceMs, clock)) return
+  }
+  // `quit` writes back what the guest flushed and QEMU still holds, then ends the process.
+  machine.qmp?.run('quit').catch(() => {})
+  if (await endsWithin(machine, quitTimeoutMs, clock)) return
+  machine.child.kill('SIGKILL')
+  await machine.gone
 }
 
 function launch(spec: VmSpec, program: string, args: readonly string[]): Machine {
@@ -195,8 +198,7 @@ async function endsWithin(machine: Machine, ms: number, clock: Clock): Promise<b
 
 async function findProgram(program: string, searchPath: string): Promise<string> {
   const places = isAbsolute(program) ? [program] : searchPath.split(delimiter).map((folder) => join(folder, program))
-  for (const place of places)
-    if (await isUsable(place, constants.X_OK)) return place
+  for (const place of places) if (await isUsable(place, constants.X_OK)) return place
   throw computeProblems.HypervisorMissing({ program })
 }
 

@@ -32,7 +32,8 @@ export async function openQmp(output: Readable, input: Writable): Promise<Qmp> {
     }
     const call = waiting.get(Number(message['id']))
     waiting.delete(Number(message['id']))
-    if (isJsonObject(message['error'])) call?.reject(new Error(`QEMU: ${String(message['error']['desc'])}`))
+    const { error } = message
+    if (isJsonObject(error)) call?.reject(new Error(`QEMU: ${JSON.stringify(error['desc'])}`))
     else call?.resolve(message['return'])
   })
   let closed = false

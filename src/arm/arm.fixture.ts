@@ -39,8 +39,10 @@ export interface Reply {
 }
 
 /** A whole ARM on a free port over a database in memory; `Bearer good` is the one accepted token. */
+// oxlint-disable-next-line max-lines-per-function -- one server, put together in one place
 export async function startArm(options: TestArmOptions = {}) {
-  const { db, close: closeDb } = await openDatabase({ path: ':memory:' })
+  const database = await openDatabase({ path: ':memory:' })
+  const { db } = database
   await insertSubscription(db, { subscriptionId, tenantId, displayName: 'Test', state: 'Enabled' })
   const http = createHttpServer({ logger: silentLogger, closeTimeoutMs: 500 })
   let engine: Engine | undefined
@@ -126,7 +128,7 @@ export async function startArm(options: TestArmOptions = {}) {
     async [Symbol.asyncDispose]() {
       await http.close()
       await work.stop(1000)
-      await closeDb()
+      await database.close()
     },
   }
 }

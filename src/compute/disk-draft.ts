@@ -1,0 +1,181 @@
+import { findArmId } from '../base/arm-id.ts'
+import { formatArmTime } from '../base/clock.ts'
+import type { JsonObject } from '../base/json.ts'
+import { randomUuid } from '../base/random.ts'
+import { GiB } from '../base/units.ts'
+import type { DiskProperties } from '../contract/disks.ts'
+import type { Tx } from '../db/tables.ts'
+import type { Change, RequestContext } from '../resources/behaviour.ts'
+import { findResource, lockResource } from '../resources/resource.rows.ts'
+import type { Draft, Resource } from '../resources/resource.ts'
+import { diskTypes, factsMember, type ComputeDependencies } from './dependencies.ts'
+import { diskProperties, findDiskFacts, formatDiskFacts, type DiskFacts, type StoredBytes } from './disk-facts.ts'
+import { computeProblems } from './problems.ts'
+
+type CreationData = NonNullable<DiskProperties['creationData']>
+// A VHD is its data and a footer of one sector.
+const footerBytes = 512
+const defaultBlockBytes = 512
+
+interface Origin {
+  readonly facts: DiskFacts
+  readonly state: 'Unattached' | 'ReadyToUpload'
+  readonly sizeBytes: number
+  readonly properties?: JsonObject
+}
+
+/** Completes a disk or snapshot: a new one learns where its bytes come from; of an existing one the facts are kept. */
+export async function prepareDisk(change: Change, context: RequestContext, deps: ComputeDependencies): Promise<Draft> {
+  const { before, after } = change
+  if (before) {
+    checkSize(change, diskProperties(before).diskSizeGB ?? 0)
+    return { ...after, envelope: { ...after.envelope, [factsMember]: formatDiskFacts(findDiskFacts(before)) } }
+  }
+  const origin = await findOrigin(change, context, deps)
+  const neededGB = Math.max(1, Math.ceil(origin.sizeBytes / GiB))
+  checkSize(change, neededGB)
+  return {
+    ...after,
+    properties: {
+      ...origin.properties,
+      ...after.properties,
+      timeCreated: formatArmTime(context.nowMs),
+      uniqueId: randomUuid(),
+      diskState: origin.state,
+      diskSizeGB: diskProperties(after).diskSizeGB ?? neededGB,
+      diskSizeBytes: origin.sizeBytes,
+    },
+    envelope: { ...after.envelope, [factsMember]: formatDiskFacts(origin.facts) },
+  }
+}
+
+/** In the transaction that writes the row: the source of a copy is still there, and stays until the copy is written. */
+export async function holdCopySource(tx: Tx, change: Change): Promise<void> {
+  const creation = diskProperties(change.after).creationData
+  const id = creation && copySourceOf(creation)
+  if (change.before || id === undefined || creation.createOption !== 'Copy') return
+  const source = await lockResource(tx, id.toLowerCase())
+  if (!source || source.provisioningState === 'Deleting') throw computeProblems.DiskSourceNotFound({ id })
+}
+
+async function findOrigin(change: Change, context: RequestContext, deps: ComputeDependencies): Promise<Origin> {
+  const { creationData } = diskProperties(change.after)
+  switch (creationData.createOption) {
+    case 'Upload':
+      return uploadOrigin(change, creationData)
+    case 'FromImage':
+      return imageOrigin(change, creationData, context, deps)
+    case 'Copy':
+      return copyOrigin(change, creationData, context, deps)
+    case 'Empty': {
+      const { diskSizeGB } = diskProperties(change.after)
+      if (diskSizeGB === undefined) throw missing('disk.diskSizeGB')
+      return { facts: { grants: [] }, state: 'Unattached', sizeBytes: diskSizeGB * GiB }
+    }
+  }
+}
+
+function uploadOrigin(change: Change, { uploadSizeBytes }: CreationData): Origin {
+  const parameter = 'disk.creationData.uploadSizeBytes'
+  if (uploadSizeBytes === undefined) throw missing(parameter)
+  if (uploadSizeBytes % defaultBlockBytes !== 0 || uploadSizeBytes < 2 * footerBytes)
+    throw computeProblems.InvalidParameterValue(
+      {
+        parameter,
+        reason: 'It is the size of the whole VHD file: its data, a multiple of 512 bytes, and a footer of 512.',
+      },
+      { target: parameter },
+    )
+  const uploadKey = `disk/${randomUuid()}/${change.id.name}`
+  return { facts: { uploadKey, grants: [] }, state: 'ReadyToUpload', sizeBytes: uploadSizeBytes - footerBytes }
+}
+
+async function imageOrigin(
+  change: Change,
+  { galleryImageReference, imageReference }: CreationData,
+  context: RequestContext,
+  deps: ComputeDependencies,
+): Promise<Origin> {
+  const reference = galleryImageReference ?? imageReference
+  if (reference?.id === undefined) throw missing('disk.creationData.galleryImageReference')
+  const image = await deps.resolveImage(reference.id, change.after.location, context)
+  const lun = reference.lun ?? 'os'
+  const found = image.disks.find((disk) => disk.lun === lun)
+  if (!found)
+    throw computeProblems.InvalidParameterValue(
+      { parameter: 'imageReference', reason: `The image has no data disk at LUN ${lun}.` },
+      { target: 'imageReference' },
+    )
+  const { region, storageClass, root, virtualSizeBytes } = found
+  return {
+    ...atRest({ region, storageClass, root, virtualSizeBytes }),
+    properties: lun === 'os' ? { osType: image.osType, hyperVGeneration: image.hyperVGeneration } : {},
+  }
+}
+
+async function copyOrigin(
+  change: Change,
+  creation: CreationData,
+  context: RequestContext,
+  deps: ComputeDependencies,
+): Promise<Origin> {
+  const id = copySourceOf(creation)
+  if (id === undefined) throw missing('disk.creationData.sourceResourceId')
+  const type = findDiskType(id)
+  if (type === undefined) throw computeProblems.DiskSourceNotFound({ id }, { target: 'disk.creationData' })
+  await context.authorize(`${type}/read`, id)
+  const source = await findResource(deps.db, id.toLowerCase())
+  if (!source || source.provisioningState === 'Deleting')
+    throw computeProblems.DiskSourceNotFound({ id }, { target: 'disk.creationData' })
+  if (source.location !== change.after.location)
+    throw computeProblems.InvalidParameterValue(
+      {
+        parameter: 'disk.location',
+        reason: `The source is in '${source.location}'. Copy it there; to take it to another region publish it as an image version.`,
+      },
+      { target: 'disk.location' },
+    )
+  const { osType, hyperVGeneration } = diskProperties(source)
+  return {
+    ...atRest(getBytes(source)),
+    properties: {
+      ...(osType === undefined ? {} : { osType }),
+      ...(hyperVGeneration === undefined ? {} : { hyperVGeneration }),
+    },
+  }
+}
+
+/** The stored bytes of a disk that is ready; throws DiskNotReady. */
+export function getBytes(disk: Resource): StoredBytes {
+  const { bytes } = findDiskFacts(disk)
+  if (bytes && disk.provisioningState !== 'Failed') return bytes
+  const state = diskProperties(disk).diskState ?? disk.provisioningState
+  const needed =
+    'It has no bytes yet: upload them (beginGetAccess with Write, PUT the VHD, endGetAccess), then try again.'
+  throw computeProblems.DiskNotReady({ name: disk.name, state, needed })
+}
+
+/** Canonical type of an id that names a disk or a snapshot. */
+export function findDiskType(id: string): (typeof diskTypes)[number] | undefined {
+  const type = findArmId(id)?.type.toLowerCase()
+  return diskTypes.find((known) => known.toLowerCase() === type)
+}
+
+function copySourceOf({ sourceResourceId, sourceUri }: CreationData): string | undefined {
+  // Terraform names a disk as sourceUri (CLIENTS.md).
+  return sourceResourceId ?? sourceUri
+}
+
+function atRest(bytes: StoredBytes): Origin {
+  return { facts: { bytes, grants: [] }, state: 'Unattached', sizeBytes: bytes.virtualSizeBytes }
+}
+
+function checkSize(change: Change, neededGB: number): void {
+  const askedGB = diskProperties(change.after).diskSizeGB
+  if (askedGB === undefined || askedGB >= neededGB) return
+  throw computeProblems.DiskSizeTooSmall({ name: change.id.name, askedGB, neededGB }, { target: 'disk.diskSizeGB' })
+}
+
+function missing(parameter: string): Error {
+  return computeProblems.RequiredParameterMissing({ parameter }, { target: parameter })
+}

@@ -1,0 +1,174 @@
+import { mkdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { isJsonObject, type Json, type JsonObject } from '../base/json.ts'
+import { randomUuid } from '../base/random.ts'
+import { GiB } from '../base/units.ts'
+import { emptyQcow2Overlay } from '../blocks/write-disk-image.ts'
+import { findResource } from '../resources/resource.rows.ts'
+import type { Resource } from '../resources/resource.ts'
+import type { DiskStore, ImageFile, StorageClass } from '../store/disk-store.ts'
+import type { StepContext, Workflow } from '../work/workflow.ts'
+import type { ComputeDependencies } from './dependencies.ts'
+import { getBytes } from './disk-draft.ts'
+import { diskProperties, editDisk, findDiskFacts } from './disk-facts.ts'
+import { computeProblems } from './problems.ts'
+
+interface GrantInput extends JsonObject {
+  readonly access: 'Read' | 'Write'
+  readonly expiresMs: number
+  readonly baseUrl: string
+}
+
+/** The work behind disks and snapshots. Every step may run twice. */
+export function diskWorkflows(deps: ComputeDependencies): Workflow[] {
+  const grant: Workflow<GrantInput> = {
+    name: 'grant-disk-access',
+    steps: [{ name: 'grant', run: (step) => grantAccess(step, deps) }],
+  }
+  return [
+    { name: 'create-disk', steps: [{ name: 'bytes', run: (step) => makeBytes(step, deps) }] },
+    grant,
+    {
+      name: 'end-disk-access',
+      steps: [
+        { name: 'take-over', run: (step) => takeOver(step, deps) },
+        { name: 'drop-upload', run: ({ resourceKey }) => dropUpload(resourceKey, deps) },
+      ],
+    },
+    {
+      name: 'delete-disk',
+      steps: [
+        {
+          name: 'bytes',
+          async run({ resourceKey }) {
+            await revokeGrants(resourceKey, deps)
+            await dropUpload(resourceKey, deps)
+          },
+        },
+      ],
+      async settle(_tx, _operation, outcome) {
+        if (outcome.state === 'Succeeded') deps.requestSweep()
+      },
+    },
+  ]
+}
+
+/** Makes what a new disk stands on: an upload, an empty stored disk, or nothing but the certainty that it is there. */
+async function makeBytes(step: StepContext<JsonObject>, deps: ComputeDependencies): Promise<void> {
+  const disk = await findResource(deps.db, step.resourceKey)
+  if (!disk) return
+  const { bytes, uploadKey } = findDiskFacts(disk)
+  if (bytes) {
+    if (await deps.stores.store(bytes.region, bytes.storageClass).has(bytes.root)) return
+    throw computeProblems.ImageBytesGone({ lun: disk.name, region: bytes.region })
+  }
+  if (uploadKey !== undefined) {
+    const sizeBytes = diskProperties(disk).creationData.uploadSizeBytes ?? 0
+    await deps.diskBytes.createUpload({ key: uploadKey, subscriptionId: disk.subscriptionId, sizeBytes })
+    return
+  }
+  const folder = join(deps.dataDir, 'run', 'empty-disks')
+  const path = join(folder, randomUuid())
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  try {
+    await emptyQcow2Overlay(path, (diskProperties(disk).diskSizeGB ?? 1) * GiB)
+    await takeFile(step, disk, { path, format: 'qcow2' }, deps)
+  } finally {
+    await rm(path, { force: true })
+  }
+}
+
+/** Reads a file into the store of the disk's region and notes where it is, in one go: the pin covers the gap. */
+async function takeFile(
+  step: StepContext<JsonObject>,
+  disk: Resource,
+  file: ImageFile,
+  deps: ComputeDependencies,
+): Promise<void> {
+  const store = storeOf(disk, deps)
+  const stored = await store.ingest(file, {
+    signal: step.signal,
+    onProgress: (progress) => step.report({ ...progress }),
+  })
+  using _pin = stored.pin
+  const { root, virtualSizeBytes } = stored
+  const bytes = { region: store.region, storageClass: store.storageClass, root, virtualSizeBytes }
+  await deps.db.transaction().execute((tx) =>
+    editDisk(tx, disk.key, (facts, row) => ({
+      facts: { ...facts, bytes },
+      properties: {
+        diskState: 'Unattached',
+        diskSizeBytes: virtualSizeBytes,
+        diskSizeGB: Math.max(diskProperties(row).diskSizeGB ?? 1, Math.ceil(virtualSizeBytes / GiB)),
+      },
+    })),
+  )
+}
+
+async function grantAccess(step: StepContext<GrantInput>, deps: ComputeDependencies): Promise<Json> {
+  const disk = await findResource(deps.db, step.resourceKey)
+  if (!disk) throw computeProblems.DiskSourceNotFound({ id: step.resourceKey })
+  const { access, expiresMs, baseUrl } = step.input
+  const { uploadKey } = findDiskFacts(disk)
+  if (access === 'Write' && uploadKey !== undefined)
+    return { accessSAS: await deps.diskBytes.writeAddress({ key: uploadKey, baseUrl, expiresMs }) }
+  const { region, storageClass, root } = getBytes(disk)
+  const signed = await deps.diskBytes.signStoredDisk({ region, storageClass, root, baseUrl, expiresMs })
+  const { grantId } = signed
+  await deps.db.transaction().execute((tx) =>
+    editDisk(tx, disk.key, (facts) => ({
+      facts: { ...facts, grants: [...facts.grants, { grantId, expiresMs: signed.expiresMs }] },
+    })),
+  )
+  return { accessSAS: signed.url }
+}
+
+/** Ends access: what was uploaded becomes the disk's content, or addresses for reading stop to work. */
+async function takeOver(step: StepContext<JsonObject>, deps: ComputeDependencies): Promise<void> {
+  const disk = await findResource(deps.db, step.resourceKey)
+  if (!disk) return
+  const { bytes, uploadKey } = findDiskFacts(disk)
+  const { diskState } = diskProperties(disk)
+  if (bytes === undefined && uploadKey !== undefined && diskState === 'ActiveUpload') {
+    const { path, format } = await deps.diskBytes.finish(uploadKey)
+    await takeFile(step, disk, { path, format }, deps)
+    return
+  }
+  await revokeGrants(disk.key, deps)
+  if (diskState === 'ActiveSAS')
+    await deps.db
+      .transaction()
+      .execute((tx) => editDisk(tx, disk.key, () => ({ properties: { diskState: 'Unattached' } })))
+}
+
+async function revokeGrants(key: string, deps: ComputeDependencies): Promise<void> {
+  const disk = await findResource(deps.db, key)
+  if (!disk) return
+  for (const { grantId, expiresMs } of findDiskFacts(disk).grants)
+    if (expiresMs > deps.clock.now()) await deps.diskBytes.revokeGrant(grantId, expiresMs)
+  await deps.db.transaction().execute((tx) => editDisk(tx, key, (facts) => ({ facts: { ...facts, grants: [] } })))
+}
+
+/** Removes the upload of a disk whose bytes are stored, or that is going away itself. */
+async function dropUpload(key: string, deps: ComputeDependencies): Promise<void> {
+  const disk = await findResource(deps.db, key)
+  const facts = disk && findDiskFacts(disk)
+  if (!disk || facts?.uploadKey === undefined) return
+  if (facts.bytes === undefined && disk.provisioningState !== 'Deleting') return
+  await deps.diskBytes.remove(facts.uploadKey)
+  await deps.db
+    .transaction()
+    .execute((tx) => editDisk(tx, key, ({ uploadKey: _gone, ...rest }) => ({ facts: { ...rest } })))
+}
+
+function storeOf(disk: Resource, deps: ComputeDependencies): DiskStore {
+  const { sku } = disk.envelope
+  const name = isJsonObject(sku) && typeof sku['name'] === 'string' ? sku['name'] : 'Standard_LRS'
+  const zones = deps.regions.find(disk.location)?.zones.length ?? 0
+  const storageClass: StorageClass = name.startsWith('Premium')
+    ? 'Premium_LRS'
+    : name.endsWith('_ZRS') && zones >= 3
+      ? 'Standard_ZRS'
+      : 'Standard_LRS'
+  return deps.stores.store(disk.location, storageClass)
+}

@@ -1,0 +1,128 @@
+import type { JsonObject } from '../base/json.ts'
+import type { Tx } from '../db/tables.ts'
+import { findResource, listResourcesOfType } from '../resources/resource.rows.ts'
+import type { Resource } from '../resources/resource.ts'
+import type { Operation, Outcome, Workflow } from '../work/workflow.ts'
+import { virtualMachineType, type ComputeDependencies } from './dependencies.ts'
+import type { MachineRunner } from './machine-runner.ts'
+import { findVmFacts, getVmFacts, setPower, type VmFacts } from './vm-facts.ts'
+import { vmProperties } from './vm-draft.ts'
+import { planVmSize, type VmSize } from './vm-size.ts'
+
+interface StopInput extends JsonObject {
+  readonly how: 'graceful' | 'forced'
+}
+
+/** The work behind creating, deleting and switching machines. Every step may run twice. */
+export function vmWorkflows(deps: ComputeDependencies, runner: MachineRunner): Workflow[] {
+  const read = async (key: string): Promise<{ facts: VmFacts; size: VmSize } | undefined> => {
+    const vm = await findResource(deps.db, key)
+    return vm && { facts: getVmFacts(vm), size: sizeOf(vm, deps) }
+  }
+  const start = async ({ resourceKey }: { readonly resourceKey: string }): Promise<void> => {
+    const vm = await read(resourceKey)
+    if (vm) await runner.start(vm.facts, vm.size)
+  }
+  const stop = async (key: string, how: 'graceful' | 'forced'): Promise<void> => {
+    const vm = await read(key)
+    if (vm) await runner.stop(vm.facts.vmId, how)
+  }
+  const create: Workflow = {
+    name: 'create-virtual-machine',
+    steps: [
+      {
+        name: 'disks',
+        async run({ resourceKey }) {
+          const vm = await read(resourceKey)
+          if (vm) await runner.prepareDisks(vm.facts)
+        },
+      },
+      { name: 'start', run: start },
+    ],
+    async settle(tx, operation, outcome) {
+      if (outcome.state === 'Succeeded') return
+      await setPower(tx, operation.resourceKey, 'stopped')
+      // It may run already where the creation was cancelled; nobody waits for this.
+      stop(operation.resourceKey, 'forced').catch((error: unknown) =>
+        deps.logger.error({ err: error }, 'a cancelled virtual machine could not be stopped'),
+      )
+    },
+  }
+  // What could not be started is not tried again at the next start of the server: its caller was told.
+  const noteFailure = async (tx: Tx, operation: Operation, outcome: Outcome): Promise<void> => {
+    if (outcome.state !== 'Succeeded') await setPower(tx, operation.resourceKey, 'stopped')
+  }
+  const startWorkflow: Workflow = {
+    name: 'start-virtual-machine',
+    steps: [{ name: 'start', run: start }],
+    settle: noteFailure,
+  }
+  const stopWorkflow: Workflow<StopInput> = {
+    name: 'stop-virtual-machine',
+    steps: [{ name: 'stop', run: ({ resourceKey, input }) => stop(resourceKey, input.how) }],
+  }
+  const restart: Workflow = {
+    name: 'restart-virtual-machine',
+    steps: [
+      { name: 'stop', run: ({ resourceKey }) => stop(resourceKey, 'graceful') },
+      { name: 'start', run: start },
+    ],
+    settle: noteFailure,
+  }
+  const erase: Workflow = {
+    name: 'delete-virtual-machine',
+    steps: [
+      {
+        name: 'erase',
+        async run({ resourceKey }) {
+          const vm = await read(resourceKey)
+          if (vm) await runner.erase(vm.facts.vmId)
+        },
+      },
+    ],
+    async settle(_tx, _operation, outcome) {
+      if (outcome.state === 'Succeeded') deps.requestSweep()
+    },
+  }
+  return [create, startWorkflow, stopWorkflow, restart, erase]
+}
+
+function sizeOf(vm: Resource, deps: ComputeDependencies): VmSize {
+  return planVmSize(vmProperties(vm).hardwareProfile?.vmSize, deps.limits)
+}
+
+/** Starts, one after the other, every machine that should run; failures are logged and keep to their machine. */
+export async function startWantedMachines(deps: ComputeDependencies, runner: MachineRunner): Promise<void> {
+  for (const vm of await listResourcesOfType(deps.db, virtualMachineType)) {
+    // Being created or deleted: the operation that does it goes on by itself.
+    if (vm.provisioningState === 'Creating' || vm.provisioningState === 'Deleting') continue
+    const facts = findVmFacts(vm.envelope)
+    if (facts?.power !== 'running') continue
+    const isWanted = async (): Promise<boolean> => {
+      const now = await findResource(deps.db, vm.key)
+      return now !== undefined && now.provisioningState !== 'Deleting' && getVmFacts(now).power === 'running'
+    }
+    try {
+      await runner.start(facts, sizeOf(vm, deps), isWanted)
+    } catch (error) {
+      deps.logger.error({ err: error, vm: vm.id }, 'a virtual machine that was running could not be started again')
+    }
+  }
+}
+
+/** A guest that powered itself off, or a machine that died, stays off until somebody starts it. */
+export function followExits(deps: ComputeDependencies, runner: MachineRunner): void {
+  runner.onExit(({ vmKey, why, said }) => {
+    if (why === 'asked') return
+    if (why === 'crashed') deps.logger.error({ vm: vmKey, said }, 'a virtual machine ended unexpectedly')
+    noteStopped(vmKey, deps).catch((error: unknown) =>
+      deps.logger.error({ err: error, vm: vmKey }, 'the end of a virtual machine could not be noted'),
+    )
+  })
+}
+
+async function noteStopped(vmId: string, deps: ComputeDependencies): Promise<void> {
+  const all = await listResourcesOfType(deps.db, virtualMachineType)
+  const vm = all.find((one) => findVmFacts(one.envelope)?.vmId === vmId)
+  if (vm) await deps.db.transaction().execute((tx) => setPower(tx, vm.key, 'stopped'))
+}

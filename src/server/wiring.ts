@@ -1,0 +1,259 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { FastifyInstance } from 'fastify'
+import type { Clock } from '../base/clock.ts'
+import type { Logger } from '../base/logger.ts'
+import { regionDirectory } from '../base/region.ts'
+import type { RegionDirectory } from '../base/region.ts'
+import { GiB } from '../base/units.ts'
+import { completeAtOnceWorkflow } from '../arm/complete-at-once.ts'
+import type { Engine } from '../arm/engine.ts'
+import { registerArm } from '../arm/register.ts'
+import { deleteResourceGroupWorkflow } from '../arm/resource-groups.ts'
+import { openDiskImage } from '../blocks/open-disk-image.ts'
+import { createCompute } from '../compute/compute.ts'
+import type { Compute } from '../compute/compute.ts'
+import { defaultComputeLimits } from '../compute/dependencies.ts'
+import { qemuProvider } from '../compute/qemu/qemu-provider.ts'
+import { resourceTypes } from '../contract/resource-types.ts'
+import { openDatabase } from '../db/open.ts'
+import type { Db } from '../db/tables.ts'
+import type { GalleryDependencies } from '../gallery/dependencies.ts'
+import { galleriesBehaviour, recordWorkflows } from '../gallery/galleries.ts'
+import { imageVersionsBehaviour } from '../gallery/image-versions.ts'
+import { imagesBehaviour } from '../gallery/images.ts'
+import { publishVersion, retireVersion } from '../gallery/publish-version.ts'
+import { listLiveRoots } from '../gallery/replica.rows.ts'
+import { resolveImage } from '../gallery/resolve-image.ts'
+import { verifyVersion } from '../gallery/verify-version.ts'
+import { baseUrlOf } from '../http/request-facts.ts'
+import { createAuthenticator } from '../identity/authenticator.ts'
+import { createAuthorizer } from '../identity/authorizer.ts'
+import { openInstallation } from '../identity/installation.ts'
+import type { Installation } from '../identity/installation.ts'
+import { registerIdentity } from '../identity/routes.ts'
+import { settleResource } from '../resources/settle.rows.ts'
+import { findSubscription, insertSubscription } from '../resources/subscription.rows.ts'
+import type { DiskStore, DiskStores } from '../store/disk-store.ts'
+import { createDiskStores } from '../store/disk-stores.ts'
+import { signDiskAddress, signLogAddress } from '../transfer/disk-routes.ts'
+import { openTransfer } from '../transfer/open-transfer.ts'
+import type { Transfer } from '../transfer/open-transfer.ts'
+import { registerTransfer } from '../transfer/register-transfer.ts'
+import { listUploadRoots } from '../transfer/upload.rows.ts'
+import { createWork } from '../work/engine.ts'
+import type { WorkEngine } from '../work/engine.ts'
+import { openAddressKey } from './address-key.ts'
+import { serverEnvironment } from './config.ts'
+import type { ServerConfig } from './config.ts'
+import { createSweeper } from './sweeper.ts'
+import type { Sweeper } from './sweeper.ts'
+
+const sweepEveryMs = 10 * 60_000
+const sweepDelayMs = 3_000
+/** A client may take its time; the address dies by itself. */
+const serialLogName = /^[0-9a-f-]{36}$/
+
+/** The assembled server without its listeners. Dispose in the end: machines, work, stores, database, in this order. */
+export interface Wired extends AsyncDisposable {
+  readonly installation: Installation
+  /** Registers every route; call once, before listening. */
+  register(app: FastifyInstance): void
+  /** Resumes operations and schedules, then the machines that should run. */
+  start(): Promise<void>
+}
+
+/** The only place that constructs things: reads the configuration, opens what rests on disk, joins the rooms. */
+export async function wire(config: ServerConfig, clock: Clock, logger: Logger): Promise<Wired> {
+  await using cleanup = new AsyncDisposableStack()
+  await mkdir(config.dataFolder, { recursive: true, mode: 0o755 })
+  const installation = await openInstallation(config.dataFolder)
+  const database = cleanup.use(await openDatabase({ path: join(config.dataFolder, 'goldleaf.db'), clock }))
+  const { db } = database
+  await insertSubscription(db, {
+    subscriptionId: installation.subscriptionId,
+    tenantId: installation.tenantId,
+    displayName: 'Goldleaf',
+    state: 'Enabled',
+  })
+  const stores = cleanup.use(await createDiskStores({ regions: config.regions, logger }))
+  const regions = regionDirectory(config.regions)
+  const room = { config, db, stores, regions, clock, logger }
+
+  const transfer = await openTransfer({
+    dataDir: config.dataFolder,
+    db,
+    clock,
+    logger,
+    key: await openAddressKey(config.dataFolder),
+    stores,
+    openDiskImage: (path, options) => openDiskImage(path, { ...options, maxVirtualSizeBytes: diskLimit(config) }),
+    limits: { maxUploadBytes: diskLimit(config) + 512 },
+  })
+  const live: { compute: Compute | undefined } = { compute: undefined }
+  const sweeper = cleanup.use(
+    createSweeper({ ...room, findLiveRoots: (store) => findLiveRoots(store, db, live.compute), delayMs: sweepDelayMs }),
+  )
+  const compute = cleanup.use(await openCompute(room, transfer, sweeper))
+  live.compute = compute
+  const gallery = galleryDependencies(room, transfer, compute, sweeper)
+  const work = cleanup.use(createWorkEngine(room, gallery, compute))
+  addSchedules(work, sweeper, transfer, clock)
+  const authenticate = createAuthenticator({ installation, clock })
+  const authorize = createAuthorizer({
+    findTenantOf: async (subscriptionId) => (await findSubscription(db, subscriptionId))?.tenantId,
+  })
+
+  const parts = cleanup.move()
+  return {
+    installation,
+    register(app) {
+      registerIdentity(app, { installation, logger, clock, baseUrlOf })
+      registerTransfer(app, {
+        ...transfer,
+        db,
+        clock,
+        logger,
+        stores,
+        authenticate,
+        authorize,
+        baseUrlOf,
+        defaultSubscriptionId: installation.subscriptionId,
+        findLog: (name) => findLog(name, compute),
+      })
+      const engine: Engine = registerArm(app, {
+        types: resourceTypes,
+        behaviours: [
+          galleriesBehaviour,
+          imagesBehaviour(gallery),
+          imageVersionsBehaviour(gallery),
+          ...compute.behaviours,
+        ],
+        db,
+        work,
+        regions,
+        clock,
+        logger,
+        tenantId: installation.tenantId,
+        authenticate,
+        authorize,
+        retryAfterSeconds: config.retryAfterSeconds,
+      })
+      work.register(deleteResourceGroupWorkflow(() => engine))
+    },
+    async start() {
+      await work.run()
+      compute.startMachines()
+    },
+    [Symbol.asyncDispose]: () => parts.disposeAsync(),
+  }
+}
+
+interface Room {
+  readonly config: ServerConfig
+  readonly db: Db
+  readonly stores: DiskStores
+  readonly regions: RegionDirectory
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+function diskLimit(config: ServerConfig): number {
+  return config.limits.diskSizeGiB * GiB
+}
+
+async function openCompute(room: Room, transfer: Transfer, sweeper: Sweeper): Promise<Compute> {
+  const { config, db, stores, regions, clock, logger } = room
+  const machinesFolder = join(config.dataFolder, 'vms')
+  await mkdir(machinesFolder, { recursive: true, mode: 0o700 })
+  return createCompute({
+    dataDir: config.dataFolder,
+    db,
+    stores,
+    regions,
+    clock,
+    logger,
+    limits: defaultComputeLimits,
+    provider: qemuProvider({
+      qemu: 'qemu-system-x86_64',
+      searchPath: serverEnvironment.path,
+      accelerator: config.accelerator,
+      network: 'none',
+      machinesFolder,
+      clock,
+      logger,
+    }),
+    diskBytes: transfer.diskBytes,
+    resolveImage: (imageId, location, context) => resolveImage(imageId, location, context, { db, regions }),
+    signSerialLog: async ({ vmId, expiresMs, baseUrl }) =>
+      signLogAddress(transfer.signer, vmId, { expiresMs, baseUrl }).uri,
+    requestSweep: () => sweeper.request(),
+  })
+}
+
+function galleryDependencies(
+  room: Room,
+  transfer: Transfer,
+  compute: Compute,
+  sweeper: Sweeper,
+): GalleryDependencies {
+  const { config, db, stores, regions, clock, logger } = room
+  return {
+    db,
+    regions,
+    stores,
+    clock,
+    logger,
+    limits: { maximumReplicas: config.limits.replicas, maximumDiskBytes: diskLimit(config) },
+    sources: {
+      findDisk: (id) => compute.findDisk(id),
+      findBlob: (uri, baseUrl) => transfer.findBlob(uri, [baseUrl ?? new URL(uri).origin]),
+    },
+    signDiskAddress: async ({ format, durationSeconds, baseUrl, ...disk }) =>
+      signDiskAddress(transfer.signer, disk, { format, baseUrl, expiresMs: clock.now() + durationSeconds * 1000 }).uri,
+    requestSweep: () => sweeper.request(),
+  }
+}
+
+function createWorkEngine(room: Room, gallery: GalleryDependencies, compute: Compute): WorkEngine {
+  const { db, clock, logger } = room
+  return createWork({
+    db,
+    clock,
+    logger,
+    owner: 'embedded',
+    // One server a data folder: refuseSecondServer and the stores' locks see to it.
+    reclaimOnStart: true,
+    onSettled: settleResource,
+    workflows: [
+      completeAtOnceWorkflow,
+      ...recordWorkflows,
+      publishVersion(gallery),
+      retireVersion(gallery),
+      verifyVersion(gallery),
+      ...compute.workflows,
+    ],
+  })
+}
+
+function addSchedules(work: WorkEngine, sweeper: Sweeper, transfer: Transfer, clock: Clock): void {
+  work.every('sweep-uploads', sweepEveryMs, async () => {
+    await transfer.sweep(clock.now())
+    await transfer.signer.sweep()
+  })
+  work.every('sweep-stores', sweepEveryMs, (signal) => sweeper.run(signal))
+}
+
+/** Every root that a version, a disk, a machine or a finished push needs in a store. */
+async function findLiveRoots(store: DiskStore, db: Db, compute: Compute | undefined): Promise<ReadonlySet<string>> {
+  const others = [...((await compute?.liveRoots()) ?? []), ...(await listUploadRoots(db))]
+  const here = others.filter(({ region, storageClass }) => region === store.region && storageClass === store.storageClass)
+  const versions = await listLiveRoots(db, store.region, store.storageClass)
+  return new Set([...versions, ...here.map(({ root }) => root)])
+}
+
+async function findLog(name: string, compute: Compute): Promise<{ readonly path: string } | undefined> {
+  if (!serialLogName.test(name)) return undefined
+  const path = await compute.findSerialLog(name)
+  return path === undefined ? undefined : { path }
+}
