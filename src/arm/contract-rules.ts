@@ -1,4 +1,5 @@
 import type { ArmId } from '../base/arm-id.ts'
+import { formatArmTime } from '../base/clock.ts'
 import type { JsonObject } from '../base/json.ts'
 import type { RegionDirectory } from '../base/region.ts'
 import { checkCreateOnly, mergePatch, mergePut } from '../contract/change.ts'
@@ -7,6 +8,7 @@ import { normalizeBody } from '../contract/normalize.ts'
 import { projectResource } from '../contract/project.ts'
 import type { ResourceTypeDeclaration } from '../contract/resource-type.ts'
 import type { Draft, Resource } from '../resources/resource.ts'
+import { quoteEtag } from './conditions.ts'
 
 interface Facts {
   readonly type: ResourceTypeDeclaration
@@ -41,5 +43,18 @@ export function showResource(
   query: Readonly<Record<string, string>>,
 ): JsonObject {
   const expand = (query['$expand'] ?? '').split(',').map((word) => word.trim())
-  return projectResource(type, apiVersion, resource, shown ?? resource.properties, { expand })
+  const whole = { ...resource, etag: quoteEtag(resource.etag), systemData: systemDataOf(resource) }
+  return projectResource(type, apiVersion, whole, shown ?? resource.properties, { expand })
+}
+
+/** Who made and changed it and when; today every caller is an application (its own signed token). */
+function systemDataOf({ createdBy, createdMs, changedBy, changedMs }: Resource): JsonObject {
+  return {
+    createdBy,
+    createdByType: 'Application',
+    createdAt: formatArmTime(createdMs),
+    lastModifiedBy: changedBy,
+    lastModifiedByType: 'Application',
+    lastModifiedAt: formatArmTime(changedMs),
+  }
 }

@@ -49,10 +49,6 @@ export const armProblems = defineProblems({
       `'${f.ownScope}'; however, it does not have permission to perform action '${f.action}' on the linked scope(s) ` +
       `'${f.scope}' or the linked scope(s) are invalid.`,
   },
-  InvalidRequestContent: {
-    kind: 'invalid',
-    say: (f: { why: string }) => `The request content was invalid and could not be deserialized: '${f.why}'.`,
-  },
   InvalidResourceName: {
     kind: 'invalid',
     say: (f: { name: string }) =>

@@ -2,15 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { systemClock } from '../base/clock.ts'
 import { Problem } from '../base/problem.ts'
-import {
-  createGroup,
-  groupPath,
-  inGroup,
-  startArm,
-  subscriptionId,
-  type Reply,
-  type TestArm,
-} from './arm.fixture.ts'
+import { createGroup, groupPath, inGroup, startArm, subscriptionId, type Reply, type TestArm } from './arm.fixture.ts'
 
 let arm: TestArm
 let stillShared = true
@@ -110,6 +102,16 @@ test('what cannot be deleted blocks the deletion of its group, which is then as 
   assert.equal((await arm.send('GET', group('blocked'))).body.properties.provisioningState, 'Succeeded')
   stillShared = false
   assert.equal((await follow(await arm.send('DELETE', group('blocked')))).status, 200)
+})
+
+test('more than four deletions at once are told to wait', async () => {
+  for (const name of ['q1', 'q2', 'q3', 'q4', 'q5']) await createGroup(arm, name)
+  const held = { operation_id: 'op', provisioning_state: 'Deleting' }
+  await arm.db.updateTable('resource').set(held).where('name', 'in', ['q1', 'q2', 'q3', 'q4']).execute()
+  const refused = await arm.send('DELETE', group('q5'))
+  assert.deepEqual([refused.status, refused.body.error.code], [429, 'TooManyRequests'])
+  assert.equal(refused.headers.get('retry-after'), '1')
+  await arm.db.deleteFrom('resource').where('name', 'like', 'q_').execute()
 })
 
 test('general lists show every resource of a group or subscription, filtered and in pages', async () => {

@@ -6,8 +6,9 @@ import { problemOfAnswer } from '../client/answer-problem.ts'
 import { isJsonObject } from '../base/json.ts'
 import { findServerFacts, serverFactsFile } from '../client/server-facts.ts'
 import type { ServerFacts } from '../client/server-facts.ts'
-import { createArmTransport } from './arm-transport.ts'
+import { armTransport, openHttp } from './arm-transport.ts'
 import type { CliContext } from './context.ts'
+import type { HttpTransport } from './http-transport.ts'
 import { cliProblems } from './problems.ts'
 
 /** The global options, as commander gives them. */
@@ -22,9 +23,8 @@ export interface ConnectionFlags {
 export interface Connection {
   /** https where there is a choice. */
   readonly endpoint: string
-  /** PEM; undefined: the system's authorities suffice. */
-  readonly caPem: string | undefined
-  readonly transport: Transport
+  /** For bytes; the client below uses the same connections. */
+  readonly http: HttpTransport
   readonly client: ArmClient
   readonly subscriptionId: string
   /** A bearer token with at least some minutes left: ask again for each longer piece of work. */
@@ -57,13 +57,13 @@ export async function findLocalServer(context: CliContext, flags: ConnectionFlag
 async function isAlive(context: CliContext, facts: ServerFacts): Promise<boolean> {
   const url = `${facts.httpEndpoint}/${facts.tenantId}/v2.0/.well-known/openid-configuration`
   const given = new AbortController()
+  using http = openHttp(undefined)
   try {
     const late = context.clock.sleep(5_000, given.signal).then(
       () => 'late' as const,
       () => 'late' as const,
     )
-    const init = { method: 'GET', headers: {}, signal: given.signal }
-    const answer = await Promise.race([createArmTransport(undefined)(url, init), late])
+    const answer = await Promise.race([http.call({ method: 'GET', url, signal: given.signal }), late])
     return answer !== 'late' && answer.status === 200
   } catch {
     return false
@@ -120,7 +120,7 @@ export async function readClientSecret(facts: ServerFacts): Promise<string> {
 
 /** Signs in at a server of this machine. */
 export async function localTokenSource(context: CliContext, facts: ServerFacts): Promise<() => Promise<string>> {
-  const transport = createArmTransport(await readCa(context, facts.caFile))
+  const transport = armTransport(openHttp(await readCa(context, facts.caFile)))
   return createTokenSource(context, facts.endpoint, transport, async () => ({
     tenantId: facts.tenantId,
     clientId: facts.clientId,
@@ -148,21 +148,21 @@ export async function connect(context: CliContext, flags: ConnectionFlags): Prom
 
 async function connectLocally(context: CliContext, flags: ConnectionFlags): Promise<Connection> {
   const facts = await findLocalServer(context, flags)
-  const caPem = await readCa(context, facts.caFile)
+  const http = openHttp(await readCa(context, facts.caFile))
   const given = flags.token
   const token = given === undefined ? await localTokenSource(context, facts) : async () => given
-  const transport = createArmTransport(caPem)
+  const transport = armTransport(http)
   const client = createArmClient({ endpoint: facts.endpoint, token, transport, clock: context.clock })
   const subscriptionId = flags.subscription ?? facts.subscriptionId
-  return { endpoint: facts.endpoint, caPem, transport, client, subscriptionId, token }
+  return { endpoint: facts.endpoint, http, client, subscriptionId, token }
 }
 
 async function connectTo(context: CliContext, flags: ConnectionFlags, address: string): Promise<Connection> {
   const endpoint = parseEndpoint(address)
   const { environment } = context
   const caFile = flags.caFile ?? environment.caFile
-  const caPem = caFile === undefined ? undefined : await readCa(context, caFile)
-  const transport = createArmTransport(caPem)
+  const http = openHttp(caFile === undefined ? undefined : await readCa(context, caFile))
+  const transport = armTransport(http)
   const given = flags.token ?? environment.token
   const { tenant: tenantId, clientId, clientSecret } = environment
   const token =
@@ -174,7 +174,7 @@ async function connectTo(context: CliContext, flags: ConnectionFlags, address: s
       : async () => given
   const client = createArmClient({ endpoint, token, transport, clock: context.clock })
   const subscriptionId = flags.subscription ?? environment.subscription ?? (await findOnlySubscription(client))
-  return { endpoint, caPem, transport, client, subscriptionId, token }
+  return { endpoint, http, client, subscriptionId, token }
 }
 
 /** Throws for anything but `http(s)://host[:port]`. */

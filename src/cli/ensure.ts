@@ -12,7 +12,7 @@ export interface DefinitionFacts {
   readonly sku: string
   readonly osType: string
   readonly osState: string
-  readonly hyperVGeneration: string | undefined
+  readonly hyperVGeneration: string
 }
 
 /** Makes a resource unless there is one: what exists is never changed. Answers whether it was made. */
@@ -49,7 +49,7 @@ export async function ensureDefinition(
     osType,
     osState,
     identifier: { publisher, offer, sku },
-    ...(hyperVGeneration === undefined ? {} : { hyperVGeneration }),
+    hyperVGeneration,
   }
   if (await ensure(client, definitionPath(connection, flags), { location, properties }, signal))
     made.push(`image definition ${flags.definition}`)

@@ -109,12 +109,16 @@ interface VerifiedReplica {
   readonly state: string | undefined
 }
 
+function textOf(value: Json | undefined): string {
+  return typeof value === 'string' ? value : JSON.stringify(value ?? '')
+}
+
 function parseReplica(value: JsonObject): VerifiedReplica {
   const { region, lun, storageClass, framesChecked, bytesChecked, repaired, lost, state } = value
   return {
-    region: String(region),
+    region: textOf(region),
     lun: Number(lun),
-    storageClass: String(storageClass),
+    storageClass: textOf(storageClass),
     framesChecked: Number(framesChecked ?? 0),
     bytesChecked: Number(bytesChecked ?? 0),
     repaired: Number(repaired ?? 0),
@@ -174,7 +178,7 @@ function verifyTable(replicas: readonly VerifiedReplica[]): string {
     replica.storageClass,
     formatBytes(replica.bytesChecked),
     String(replica.repaired),
-    replica.lost.length === 0 ? '0' : `${replica.lost.length} (first at byte ${String(replica.lost[0])})`,
+    replica.lost.length === 0 ? '0' : `${replica.lost.length} (first at byte ${textOf(replica.lost[0])})`,
     replica.state ?? '',
   ])
   return formatTable(['region', 'disk', 'class', 'checked', 'repaired', 'lost', 'state'], rows)

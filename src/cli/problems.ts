@@ -25,6 +25,20 @@ export const cliProblems = defineProblems({
         : `You see ${f.count} subscriptions on this server. Choose one with --subscription.`,
   },
   UsageWrong: { kind: 'invalid', say: (f: { message: string }) => f.message },
+  RegionUnknown: {
+    kind: 'invalid',
+    say: (f: { region: string; known: readonly string[] }) =>
+      `This server has no region '${f.region}'. It has ${f.known.join(', ')}. Correct --regions or --location.`,
+  },
+  VersionExists: {
+    kind: 'conflict',
+    say: (f: { version: string }) =>
+      `Version ${f.version} exists already, and versions do not change. Choose the next one, or delete it first.`,
+  },
+  FileExists: {
+    kind: 'conflict',
+    say: (f: { file: string }) => `The file '${f.file}' exists already. Choose another --out, or pass --force.`,
+  },
   ConsoleMissing: {
     kind: 'absent',
     say: (f: { name: string }) =>

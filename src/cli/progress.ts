@@ -11,10 +11,18 @@ export interface Progress extends Disposable {
 
 export function createProgress(output: Output): Progress {
   const progress = output.isTTY === true ? barProgress(output) : lineProgress(output)
-  return { ...progress, [Symbol.dispose]: progress.stop }
+  let isStopped = false
+  // Twice on most roads: at the end of the work and when its scope ends. A second stop would draw the bars again.
+  const stop = (): void => {
+    if (!isStopped) progress.stop()
+    isStopped = true
+  }
+  return { update: (name, fraction, note) => progress.update(name, fraction, note), stop, [Symbol.dispose]: stop }
 }
 
-function barProgress(output: Output): Omit<Progress, typeof Symbol.dispose> {
+type Drawing = Pick<Progress, 'update' | 'stop'>
+
+function barProgress(output: Output): Drawing {
   const format = '{name} [{bar}] {percentage} %  {note}'
   // cli-progress draws on a tty.WriteStream, which our output is whenever isTTY is true.
   const stream = output as NodeJS.WritableStream
@@ -32,7 +40,7 @@ function barProgress(output: Output): Omit<Progress, typeof Symbol.dispose> {
   }
 }
 
-function lineProgress(output: Output): Omit<Progress, typeof Symbol.dispose> {
+function lineProgress(output: Output): Drawing {
   const shown = new Map<string, number>()
   return {
     update(name, fraction, note = '') {

@@ -126,7 +126,7 @@ export async function showConsole(
   if (typeof uri !== 'string') throw cliProblems.ConsoleMissing({ name })
   let shown = ''
   for (;;) {
-    const answer = await connection.transport(uri, { method: 'GET', headers: {}, signal: context.signal })
+    const answer = await connection.http.call({ method: 'GET', url: uri, signal: context.signal })
     const text = await answer.text()
     if (answer.status !== 200) throw cliProblems.ConsoleMissing({ name })
     // The log may have been cut at its front or begun anew: then all of it is shown again.

@@ -168,12 +168,13 @@ function unreachable(context: Context, error: unknown, signal: AbortSignal | und
   if (error instanceof Problem || signal?.aborted) return error
   const inner = error instanceof Error && error.cause instanceof Error ? error.cause : error
   const reason = inner instanceof Error ? inner.message || inner.name : String(inner)
-  return new Problem(
-    'unavailable',
-    'ServerUnreachable',
-    `The server at ${context.endpoint} cannot be reached: ${reason}. Check that it is running, and the address.`,
-    { cause: error },
-  )
+  // OpenSSL's names: UNABLE_TO_VERIFY_LEAF_SIGNATURE, SELF_SIGNED_CERT_IN_CHAIN, CERT_HAS_EXPIRED …
+  const code = inner instanceof Error && 'code' in inner ? String(inner.code) : ''
+  const next = /CERT|UNABLE_TO_VERIFY|ALTNAME/.test(code)
+    ? "Its certificate is not trusted here: give the server's ca.pem (--ca-file or GOLDLEAF_CA_FILE), and an address that the certificate names."
+    : 'Check that it is running, and the address.'
+  const message = `The server at ${context.endpoint} cannot be reached: ${reason}. ${next}`
+  return new Problem('unavailable', 'ServerUnreachable', message, { cause: error })
 }
 
 async function sendOnce(
@@ -249,7 +250,8 @@ async function follow(context: Context, first: Answer, call: CallOptions): Promi
       continue
     }
     call.onProgress?.(answer.body)
-    const state = String(answer.body['status']).toLowerCase()
+    const { status: text } = answer.body
+    const state = typeof text === 'string' ? text.toLowerCase() : 'inprogress'
     if (state === 'succeeded') return 'ended'
     if (state === 'failed' || state === 'canceled' || state === 'cancelled')
       throw problemOfAnswer(409, answer.body, `the operation, which ended as ${state}`)

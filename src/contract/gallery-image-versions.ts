@@ -224,7 +224,8 @@ export const galleryImageVersions: ResourceTypeDeclaration = {
     },
   ],
   tracked: true,
-  expands: ['ReplicationStatus', 'UefiSettings'],
+  // `Transfers` is ours: what each region's copy cost, beside its replication status.
+  expands: ['ReplicationStatus', 'UefiSettings', 'Transfers'],
   upgrade: upgradeVersion,
   downgrade: downgradeVersion,
   complete: completeVersion,

@@ -39,10 +39,15 @@ export function imageVersionsBehaviour(deps: GalleryDependencies): Behaviour {
     },
     remove: async (version) => ({ workflow: 'retire-version', input: { versionId: version.id } }),
     async show(version, context) {
-      if (context.query['$expand']?.toLowerCase() !== 'replicationstatus') return version.properties
+      const words = (context.query['$expand'] ?? '').toLowerCase().split(',')
+      if (!words.includes('replicationstatus')) return version.properties
       const targets = versionProperties(version).publishingProfile?.targetRegions ?? []
       const replicas = await listReplicas(deps.db, version.key)
-      return { ...version.properties, replicationStatus: showReplicationStatus(replicas, targets, deps.regions) }
+      const isDetailed = words.includes('transfers')
+      return {
+        ...version.properties,
+        replicationStatus: showReplicationStatus(replicas, targets, deps.regions, isDetailed),
+      }
     },
     actions: versionActions(deps),
   }
@@ -125,7 +130,9 @@ async function admitDiskSource(
     await context.authorize(`${findArmId(from.id)?.type}/read`, from.id)
     return findDiskSource(from, deps)
   }
-  const wasAccepted = JSON.stringify(change.before?.properties['storageProfile'] ?? '').includes(JSON.stringify(from.uri))
+  const wasAccepted = JSON.stringify(change.before?.properties['storageProfile'] ?? '').includes(
+    JSON.stringify(from.uri),
+  )
   const found = await deps.sources.findBlob(from.uri, wasAccepted ? undefined : context.baseUrl)
   await context.authorize('Microsoft.Storage/storageAccounts/listKeys/action', `/subscriptions/${found.subscriptionId}`)
   return found

@@ -6,12 +6,14 @@ type Regional = 'Unknown' | 'Replicating' | 'Completed' | 'Failed'
 
 /**
  * `properties.replicationStatus` (behaviour.md B10): one line a region over all its disks. Progress is the share of
- * guest bytes already there; 100 only when the region is complete.
+ * guest bytes already there; 100 only when the region is complete. `withTransfers` adds what each disk's copy cost, an
+ * extension of ours that is shown only to those who ask.
  */
 export function showReplicationStatus(
   replicas: readonly Replica[],
   targets: readonly { readonly name: string }[],
   regions: RegionDirectory,
+  withTransfers = false,
 ): JsonObject {
   const summary = targets.map((target) => {
     const region = regions.find(target.name)
@@ -23,9 +25,22 @@ export function showReplicationStatus(
       state,
       ...(details === '' ? {} : { details }),
       progress: regionProgress(here, state),
+      ...(withTransfers ? { transfers: here.map(showTransfer) } : {}),
     }
   })
   return { aggregatedState: aggregate(summary.map((line) => line.state)), summary }
+}
+
+function showTransfer(replica: Replica): JsonObject {
+  const { startedMs, endedMs } = replica
+  const seconds = startedMs === undefined || endedMs === undefined ? undefined : (endedMs - startedMs) / 1000
+  return {
+    lun: replica.lun,
+    storageClass: replica.storageClass,
+    state: replica.state,
+    ...replica.progress,
+    ...(seconds === undefined ? {} : { seconds }),
+  }
 }
 
 function regionState(replicas: readonly Replica[]): Regional {

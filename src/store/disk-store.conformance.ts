@@ -14,7 +14,7 @@ import {
   seeded,
   writeDisk,
   type TestFolder,
-} from './store-test-kit.ts'
+} from './store.fixture.ts'
 
 /** What a conformance run needs: the store under test and an empty one of any class in another region. */
 export interface StoreUnderTest extends AsyncDisposable {
@@ -209,19 +209,21 @@ export function diskStoreConformance(label: string, open: (folder: string) => Pr
     })
 
     test('frames that a pin has seen outlive a sweep', async () => {
+      await using fresh = await open(join(folder.path, 'fresh'))
       const disk = randomDisk(random, 100, 0.5)
-      const stored = await under.store.ingest({ path: await imageOf(disk) })
-      const pages = await pagesOf(under.store, stored.root)
+      const stored = await fresh.store.ingest({ path: await imageOf(disk) })
+      const pages = await pagesOf(fresh.store, stored.root)
       const names = Buffer.concat(pages.map((page) => page.leaves))
-      const pin = under.store.pinFrames()
-      assert.deepEqual(await under.store.missing(names, pin), [])
+      const pin = fresh.store.pinFrames()
+      assert.deepEqual(await fresh.store.missing(names, pin), [])
       stored.pin[Symbol.dispose]()
-      await under.store.sweep(new Set())
-      assert.equal(await under.store.has(stored.root), false)
-      assert.deepEqual(await under.store.missing(names), [])
+      await fresh.store.sweep(new Set())
+      assert.equal(await fresh.store.has(stored.root), false)
+      assert.deepEqual(await fresh.store.missing(names), [])
       pin[Symbol.dispose]()
-      await under.store.sweep(new Set())
-      assert.equal((await under.store.missing(names)).length, disk.frames.size)
+      await fresh.store.sweep(new Set())
+      assert.equal((await fresh.store.missing(names)).length, disk.frames.size)
+      assert.equal((await fresh.store.usage()).bytesStored, 0)
     })
 
     test('stops when its signal says so, and goes on cheaply afterwards', async () => {

@@ -14,7 +14,7 @@ import {
   seeded,
   testRegion,
   writeDisk,
-} from './store-test-kit.ts'
+} from './store.fixture.ts'
 
 const runs: readonly { label: string; storageClass: StorageClass; peerClass: StorageClass; stamps: number }[] = [
   { label: 'Standard_LRS', storageClass: 'Standard_LRS', peerClass: 'Premium_LRS', stamps: 1 },

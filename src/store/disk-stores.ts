@@ -47,7 +47,11 @@ const zonesNeeded = 2
 function createOpener(
   places: readonly Place[],
   storageClass: StorageClass,
-  options: { readonly logger: Logger; readonly files: FileSystem | undefined; checkpointIndex(path: string): void },
+  options: {
+    readonly logger: Logger
+    readonly files: FileSystem | undefined
+    readonly checkpointIndex: (path: string) => void
+  },
 ) {
   let opened: Promise<readonly FolderStore[]> | undefined
   const openAll = async (): Promise<readonly FolderStore[]> => {
@@ -113,7 +117,7 @@ export async function createDiskStores(options: DiskStoresOptions): Promise<Open
       openers.push(opener)
       stores.set(
         keyOf(region.name, storageClass),
-        createRegionStore({ region: region.name, storageClass, workers, logger, open: opener.open }),
+        createRegionStore({ region: region.name, storageClass, workers, logger, open: () => opener.open() }),
       )
     }
   const close = async (): Promise<void> => {

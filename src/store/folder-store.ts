@@ -10,40 +10,10 @@ import { hexOf, nameKey } from './frame-name.ts'
 import { createManifestWriter, openManifest, type Manifest, type ManifestWriter } from './manifest.ts'
 import type { PackRecord } from './pack-format.ts'
 import { reconcilePacks } from './pack-recovery.ts'
-import { createPackWriter, packPath, type PackWriter } from './pack-writer.ts'
+import { PackWriter, packPath } from './pack-writer.ts'
 import { asStorageProblem } from './problems.ts'
 import { lockStore } from './store-lock.ts'
 import { createPinBoard, type PinBoard, type StorePin } from './store-pin.ts'
-
-/**
- * One physical store: a folder on one disk, with its packs, its manifests and its index; the unit that fails, is
- * locked and is swept. It knows nothing of zones, copies or other regions.
- */
-export interface FolderStore extends AsyncDisposable {
-  /** For messages: `westeurope, zone 2`. */
-  readonly place: string
-  readonly codec: CodecNumber
-  /** Where a frame lies; 'pending' while it is on its way into a pack; what is found is held by the pin. */
-  locate(name: Uint8Array, pin?: StorePin): FrameLocation | 'pending' | undefined
-  /** Takes frames into the open pack; durable after `flush`. */
-  append(records: readonly PackRecord[], pin: StorePin): Promise<void>
-  /** Everything that the pin saw or appended is durable; throws where a write failed since the pin was opened. */
-  flush(pin: StorePin): Promise<void>
-  /** Forgets where a bad frame lies, if it still lies there, so that it can be stored again. */
-  dropFrame(name: Uint8Array, location: FrameLocation): void
-  packPath(pack: number): string
-  pin(): StorePin
-  hasDisk(root: string): boolean
-  /** Throws DiskMissing or ManifestCorrupt. */
-  openDisk(root: string): Promise<Manifest>
-  /** `commit` of what it answers makes the disk durable, after its frames. */
-  beginDisk(virtualSizeBytes: number, pin: StorePin): Promise<DiskWriter>
-  /** Whether a frame that a disk here names can be taken to be here without a look-up. */
-  trustsFrame(name: Uint8Array): boolean
-  usage(): Promise<{ readonly bytesStored: number; readonly frames: number; readonly disks: number }>
-  /** For the sweep (folder-sweep.ts). */
-  readonly parts: FolderParts
-}
 
 export interface DiskWriter extends AsyncDisposable {
   add(page: { readonly index: number; readonly leaves: Uint8Array }): Promise<void>
@@ -58,8 +28,8 @@ export interface FolderParts {
   readonly writer: PackWriter
   readonly logger: Logger
   readonly manifestFolder: string
-  manifestPath(root: string): string
-  packPath(pack: number): string
+  readonly manifestPath: (root: string) => string
+  readonly packPath: (pack: number) => string
 }
 
 export interface FolderStoreOptions {
@@ -80,7 +50,7 @@ interface Paths {
   readonly manifests: string
   readonly temporary: string
   readonly index: string
-  manifest(root: string): string
+  readonly manifest: (root: string) => string
 }
 
 function pathsOf(folder: string): Paths {
@@ -117,7 +87,7 @@ export async function openFolderStore(options: FolderStoreOptions): Promise<Fold
     const isRebuilt = !existsSync(paths.index)
     index = openFrameIndex(paths.index)
     const packs = await reconcilePacks(paths.packs, index, logger, place)
-    return assemble(options, files, paths, { index, packs, isRebuilt: isRebuilt && !isNew, lock })
+    return new FolderStore(options, files, paths, { index, packs, isRebuilt: isRebuilt && !isNew, lock })
   } catch (error) {
     index?.[Symbol.dispose]()
     lock[Symbol.dispose]()
@@ -133,92 +103,149 @@ interface Opened {
   readonly lock: Disposable
 }
 
-function assemble(options: FolderStoreOptions, files: FileSystem, paths: Paths, opened: Opened): FolderStore {
-  const { place, logger } = options
-  const { index, packs } = opened
-  const pins = createPinBoard()
-  const lost = new Set(index.lostFrames().map(nameKey))
-  const writer = createPackWriter({
-    folder: paths.packs,
-    align: alignOf[options.layout],
-    files,
-    index,
-    packs,
-    pathOf: (pack) => packPath(paths.packs, pack),
-    onSealed: () => options.checkpointIndex?.(paths.index),
-    onIndexed(entries) {
-      if (lost.size === 0) return
-      for (const { name } of entries) if (lost.delete(nameKey(name))) index.forgetLost(name)
-    },
-  })
-  const parts: FolderParts = {
-    index,
-    packs,
-    pins,
-    writer,
-    logger,
-    manifestFolder: paths.manifests,
-    manifestPath: paths.manifest,
-    packPath: (pack) => packPath(paths.packs, pack),
+/**
+ * One physical store: a folder on one disk, with its packs, its manifests and its index; the unit that fails, is
+ * locked and is swept. It knows nothing of zones, copies or other regions.
+ */
+export class FolderStore implements AsyncDisposable {
+  /** For messages: `region westeurope, zone 2`. */
+  readonly place: string
+  /** As frames rest here. */
+  readonly codec: CodecNumber
+  /** For the sweep (folder-sweep.ts). */
+  readonly parts: FolderParts
+  readonly #paths: Paths
+  readonly #files: FileSystem
+  readonly #opened: Opened
+  /** Frames known to be lost, until they are stored again. */
+  readonly #lost: Set<string>
+
+  constructor(options: FolderStoreOptions, files: FileSystem, paths: Paths, opened: Opened) {
+    const { index, packs } = opened
+    this.place = options.place
+    this.codec = options.layout === 'zstd' ? zstdCodec : rawCodec
+    this.#paths = paths
+    this.#files = files
+    this.#opened = opened
+    const lost = new Set(index.lostFrames().map(nameKey))
+    this.#lost = lost
+    const writer = new PackWriter({
+      folder: paths.packs,
+      align: alignOf[options.layout],
+      files,
+      index,
+      packs,
+      onSealed: () => options.checkpointIndex?.(paths.index),
+      onIndexed(entries) {
+        if (lost.size === 0) return
+        for (const { name } of entries) if (lost.delete(nameKey(name))) index.forgetLost(name)
+      },
+    })
+    this.parts = {
+      index,
+      packs,
+      pins: createPinBoard(),
+      writer,
+      logger: options.logger,
+      manifestFolder: paths.manifests,
+      manifestPath: paths.manifest,
+      packPath: (pack) => packPath(paths.packs, pack),
+    }
   }
-  const guarded = async <T>(work: () => Promise<T>): Promise<T> => {
+
+  /** Where a frame lies; 'pending' while it is on its way into a pack. What is found is held by the pin. */
+  locate(name: Uint8Array, pin?: StorePin): FrameLocation | 'pending' | undefined {
+    const { index, packs, writer } = this.parts
+    if (writer.holdPending(nameKey(name), pin)) return 'pending'
+    const location = index.find(name)
+    if (!location || packs.get(location.pack)?.state !== 'live') return undefined
+    pin?.packs.add(location.pack)
+    return location
+  }
+
+  /** Takes frames into the open pack; durable after `flush`. Throws StorageFull or StorageFailed. */
+  append(records: readonly PackRecord[], pin: StorePin): Promise<void> {
+    return this.#guarded(async () => {
+      this.#checkFailures(pin)
+      await this.parts.writer.append(records, pin)
+      this.#checkFailures(pin)
+    })
+  }
+
+  /** Everything that the pin saw or appended is durable; throws where a write failed since the pin was opened. */
+  flush(pin: StorePin): Promise<void> {
+    return this.#guarded(async () => {
+      this.#checkFailures(pin)
+      await this.parts.writer.flush()
+      this.#checkFailures(pin)
+    })
+  }
+
+  /** Forgets where a bad frame lies, if it still lies there, so that it can be stored again. */
+  dropFrame(name: Uint8Array, location: FrameLocation): void {
+    const { index, logger } = this.parts
+    const now = index.find(name)
+    if (!now || now.pack !== location.pack || now.offset !== location.offset) return
+    const facts = { place: this.place, frame: hexOf(name), pack: location.pack, offset: location.offset }
+    logger.error(facts, 'stored frame is bad')
+    index.remove(location.pack, [name])
+    index.saveLost(name)
+    this.#lost.add(nameKey(name))
+  }
+
+  packPath(pack: number): string {
+    return packPath(this.#paths.packs, pack)
+  }
+
+  pin(): StorePin {
+    return this.parts.pins.open(this.parts.writer.failures.count)
+  }
+
+  hasDisk(root: string): boolean {
+    return existsSync(this.#paths.manifest(root))
+  }
+
+  /** Throws DiskMissing or ManifestCorrupt. */
+  openDisk(root: string): Promise<Manifest> {
+    return openDiskAt(this.#paths, root, this.place)
+  }
+
+  /** `commit` of what it answers makes the disk durable, after its frames. */
+  beginDisk(virtualSizeBytes: number, pin: StorePin): Promise<DiskWriter> {
+    const { place } = this
+    const flush = (): Promise<void> => this.flush(pin)
+    return this.#guarded(() => beginDisk(this.#files, this.#paths, { virtualSizeBytes, pin, flush, place }))
+  }
+
+  /** Whether a frame that a disk here names can be taken to be here without a look-up. */
+  trustsFrame(name: Uint8Array): boolean {
+    return !this.#opened.isRebuilt && !this.#lost.has(nameKey(name))
+  }
+
+  usage(): Promise<{ readonly bytesStored: number; readonly frames: number; readonly disks: number }> {
+    return Promise.resolve(usageOf(this.#paths, this.parts.packs))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      await this.#guarded(() => this.parts.writer.close())
+    } finally {
+      this.parts.index[Symbol.dispose]()
+      this.#opened.lock[Symbol.dispose]()
+    }
+  }
+
+  #checkFailures(pin: StorePin): void {
+    const { count, error } = this.parts.writer.failures
+    if (count !== pin.failuresBefore) throw error
+  }
+
+  async #guarded<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work()
     } catch (error) {
-      throw asStorageProblem(error, place)
+      throw asStorageProblem(error, this.place)
     }
-  }
-  const checkFailures = (pin: StorePin): void => {
-    const { count, error } = writer.failures()
-    if (count !== pin.failuresBefore) throw error
-  }
-  const flush = (pin: StorePin): Promise<void> =>
-    guarded(async () => {
-      checkFailures(pin)
-      await writer.flush()
-      checkFailures(pin)
-    })
-  return {
-    place,
-    codec: options.layout === 'zstd' ? zstdCodec : rawCodec,
-    parts,
-    locate(name, pin) {
-      if (writer.holdPending(nameKey(name), pin ?? { packs: new Set() })) return 'pending'
-      const location = index.find(name)
-      if (!location || packs.get(location.pack)?.state !== 'live') return undefined
-      pin?.packs.add(location.pack)
-      return location
-    },
-    append: (records, pin) =>
-      guarded(async () => {
-        checkFailures(pin)
-        await writer.append(records, pin)
-        checkFailures(pin)
-      }),
-    flush,
-    dropFrame(name, location) {
-      const now = index.find(name)
-      if (!now || now.pack !== location.pack || now.offset !== location.offset) return
-      logger.error({ place, frame: hexOf(name), pack: location.pack, offset: location.offset }, 'stored frame is bad')
-      index.remove(location.pack, [name])
-      index.saveLost(name)
-      lost.add(nameKey(name))
-    },
-    packPath: parts.packPath,
-    pin: () => pins.open(writer.failures().count),
-    hasDisk: (root) => existsSync(paths.manifest(root)),
-    openDisk: (root) => openDiskAt(paths, root, place),
-    beginDisk: (virtualSizeBytes, pin) => guarded(() => beginDisk(files, paths, virtualSizeBytes, pin, flush, place)),
-    trustsFrame: (name) => !opened.isRebuilt && !lost.has(nameKey(name)),
-    usage: () => Promise.resolve(usageOf(paths, packs)),
-    async [Symbol.asyncDispose]() {
-      try {
-        await guarded(() => writer.close())
-      } finally {
-        index[Symbol.dispose]()
-        opened.lock[Symbol.dispose]()
-      }
-    },
   }
 }
 
@@ -238,13 +265,16 @@ async function openDiskAt(paths: Paths, root: string, place: string): Promise<Ma
 async function beginDisk(
   files: FileSystem,
   paths: Paths,
-  virtualSizeBytes: number,
-  pin: StorePin,
-  flush: (pin: StorePin) => Promise<void>,
-  place: string,
+  disk: {
+    readonly virtualSizeBytes: number
+    readonly pin: StorePin
+    readonly flush: () => Promise<void>
+    readonly place: string
+  },
 ): Promise<DiskWriter> {
+  const { pin, place } = disk
   const temporary = join(paths.temporary, randomUuid())
-  const writer: ManifestWriter = await createManifestWriter(files, temporary, virtualSizeBytes)
+  const writer: ManifestWriter = await createManifestWriter(files, temporary, disk.virtualSizeBytes)
   return {
     async add(page) {
       try {
@@ -256,7 +286,7 @@ async function beginDisk(
     async commit() {
       try {
         // Frames first: a manifest whose frames are not durable must never be seen.
-        await flush(pin)
+        await disk.flush()
         const root = await writer.seal()
         // Pinned before it appears: the sweep looks at pins and unlinks in one turn.
         pin.roots.add(root)

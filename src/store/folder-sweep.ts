@@ -41,7 +41,7 @@ export async function sweepFolder(store: FolderStore, live: LiveRoots, signal?: 
     const before = parts.packs.get(pack.id)
     if (!before || guard.holdsPack(pack.id)) continue
     if (liveBytes >= before.payloadBytes * repackBelow && before.payloadBytes > 0) continue
-    if (pack.id === parts.writer.openPack()) await parts.writer.rotate()
+    if (pack.id === parts.writer.openPack) await parts.writer.rotate()
     const row = parts.packs.get(pack.id)
     if (row?.sealed) freed += await sweepPack(store, row, mark, guard)
   }

@@ -9,24 +9,17 @@ import { hexOf } from './frame-name.ts'
 import type { FrameWorkers } from './frame-workers.ts'
 import { recordsOf } from './transfer-targets.ts'
 
-/** Reads verified frames from whichever copy is good, and makes the bad copies good again. */
-export interface FrameFetcher {
-  /**
-   * `bytes`: n x 64 KiB in the order asked. `lost`: indexes that no copy can give, with whether something was there
-   * that is not what its name says. `repaired`: copies made whole.
-   */
-  fetch(names: readonly Uint8Array[], options?: { readonly wantBytes?: boolean }): Promise<FetchedFrames>
-  /** The same for one copy only, without help from the others; answers the indexes that are not good there. */
-  check(folder: FolderStore, names: readonly Uint8Array[]): Promise<number[]>
-}
-
 export interface FetchedFrames {
+  /** n x 64 KiB in the order asked; only what is not lost may be used. */
   readonly bytes: Uint8Array
+  /** What no copy can give. */
   readonly lost: readonly LostFrame[]
+  /** Frames put back into copies that ought to have them. */
   readonly repaired: number
 }
 
 export interface LostFrame {
+  /** Index into the names asked. */
   readonly index: number
   readonly isCorrupt: boolean
   /** Some copy said that it has it. */
@@ -42,18 +35,40 @@ export interface FetcherOptions {
   readonly logger: Logger
 }
 
-/** Frames for one job: enough to make a message worth it, few enough to keep both cores busy on one read. */
+/** Frames for one job: enough to make a message worth it, few enough to keep all cores busy on one read. */
 const framesPerJob = 32
-const goneState = 1
+/** Of FetchResult.states. */
+const good = 0
+const gone = 1
+const corrupt = 2
 
+interface Attempt {
+  readonly result: FetchResult | undefined
+  /** Positions in the result -> indexes into the names asked. */
+  readonly asked: readonly number[]
+  /** What this folder did not give. */
+  readonly missed: readonly LostFrame[]
+}
+
+interface Part {
+  readonly bytes: Uint8Array
+  readonly lost: readonly LostFrame[]
+  readonly bad: readonly { readonly folder: FolderStore; readonly index: number }[]
+}
+
+function frameOf(bytes: Uint8Array, index: number): Uint8Array {
+  return bytes.subarray(index * frameSizeBytes, (index + 1) * frameSizeBytes)
+}
+
+/** Frames on their way into a pack are flushed first: they can be read once they are in the index. */
 async function locateSettled(
   folder: FolderStore,
   names: readonly Uint8Array[],
 ): Promise<(FrameLocation | undefined)[]> {
-  const first = names.map((name) => folder.locate(name))
-  if (!first.includes('pending')) return first.map((one) => (one === 'pending' ? undefined : one))
-  using pin = folder.pin()
-  await folder.flush(pin).catch(() => {})
+  if (names.some((name) => folder.locate(name) === 'pending')) {
+    using pin = folder.pin()
+    await folder.flush(pin).catch(() => {})
+  }
   return names.map((name) => {
     const location = folder.locate(name)
     return location === 'pending' ? undefined : location
@@ -65,166 +80,151 @@ function addressOf(folder: FolderStore, name: Uint8Array, location: FrameLocatio
   return { path: folder.packPath(pack), offset, length, codec, name: Uint8Array.from(name) }
 }
 
-interface Attempt {
-  readonly result: FetchResult | undefined
-  /** Positions in the result -> indexes into the names asked. */
-  readonly asked: readonly number[]
-  /** Indexes that this folder did not give, and whether it had something bad there. */
-  readonly missed: readonly LostFrame[]
-}
+/** Reads verified frames from whichever copy is good, and makes the bad copies good again. */
+export class FrameFetcher {
+  readonly #options: FetcherOptions
 
-/** One folder's answer for some names. A frame that moved to another pack meanwhile is looked up once more. */
-async function attempt(
-  folder: FolderStore,
-  workers: FrameWorkers,
-  names: readonly Uint8Array[],
-  wantBytes: boolean,
-): Promise<Attempt> {
-  const locations = await locateSettled(folder, names)
-  const asked = locations.flatMap((location, index) => (location ? [index] : []))
-  const missed: LostFrame[] = locations.flatMap((location, index) =>
-    location ? [] : [{ index, isCorrupt: false, wasHere: false }],
-  )
-  if (asked.length === 0) return { result: undefined, asked, missed }
-  const frames = asked.flatMap((index) => {
-    const name = names[index]
-    const location = locations[index]
-    return name && location ? [addressOf(folder, name, location)] : []
-  })
-  const result = await workers.pick().run({ kind: 'fetch', frames, wantBytes })
-  for (const [at, index] of asked.entries()) {
-    const state = result.states[at]
-    if (state === 0) continue
-    const name = names[index]
-    const before = locations[index]
-    if (!name || !before) continue
-    const now = folder.locate(name)
-    const hasMoved =
-      now !== undefined && now !== 'pending' && (now.pack !== before.pack || now.offset !== before.offset)
-    if (hasMoved) {
-      const again = await workers.pick().run({ kind: 'fetch', frames: [addressOf(folder, name, now)], wantBytes })
-      if (again.states[0] === 0) {
-        if (again.bytes) result.bytes?.set(again.bytes, at * frameSizeBytes)
-        result.states[at] = 0
-        continue
-      }
-      if (isProven(again.states[0])) folder.dropFrame(name, now)
-    } else if (isProven(state)) folder.dropFrame(name, before)
-    missed.push({ index, isCorrupt: state !== goneState, wasHere: true })
-  }
-  return { result, asked, missed }
-}
-
-/** Gone or corrupt for certain; an I/O error or too many open files may pass and proves nothing. */
-function isProven(state: number | undefined): boolean {
-  return state === 1 || state === 2
-}
-
-export function createFrameFetcher(options: FetcherOptions): FrameFetcher {
-  const { folders, holders, workers, logger } = options
-
-  const repair = async (folder: FolderStore, names: readonly Uint8Array[], frames: readonly Uint8Array[]) => {
-    const payload = Uint8Array.from(Buffer.concat(frames))
-    const batch = {
-      names: Uint8Array.from(Buffer.concat(names)),
-      codecs: names.map(() => 0 as const),
-      lengths: names.map(() => frameSizeBytes),
-      crcs: frames.map((frame) => checksum(frame)),
-      payload,
-    }
-    const { admitted } = await workers
-      .pick()
-      .run({ kind: 'admit', frames: batch, codec: folder.codec }, [payload.buffer])
-    using pin = folder.pin()
-    await folder.append(recordsOf(admitted), pin)
-    await folder.flush(pin)
-    logger.warn({ place: folder.place, frames: names.length }, 'frames were repaired from another copy')
+  constructor(options: FetcherOptions) {
+    this.#options = options
   }
 
-  const fetchPart = async (names: readonly Uint8Array[], wantBytes: boolean, into: Uint8Array | undefined) => {
-    let todo: LostFrame[] = names.map((_, index) => ({ index, isCorrupt: false, wasHere: false }))
+  async fetch(names: readonly Uint8Array[]): Promise<FetchedFrames> {
+    const { workers } = this.#options
+    const starts = Array.from({ length: Math.ceil(names.length / framesPerJob) }, (_, index) => index * framesPerJob)
+    const parts = await mapLimit(starts, workers.count * 2, async (start) => {
+      const some = names.slice(start, start + framesPerJob)
+      const part = await this.#fetchPart(some)
+      return { start, part, repaired: part.bad.length > 0 ? await this.#repairAll(some, part) : 0 }
+    })
+    const lost = parts.flatMap(({ start, part }) => part.lost.map((one) => ({ ...one, index: start + one.index })))
+    const repaired = parts.reduce((sum, part) => sum + part.repaired, 0)
+    const only = parts[0]
+    if (parts.length === 1 && only) return { bytes: only.part.bytes, lost, repaired }
+    const bytes = new Uint8Array(names.length * frameSizeBytes)
+    for (const { start, part } of parts) bytes.set(part.bytes, start * frameSizeBytes)
+    return { bytes, lost, repaired }
+  }
+
+  /** Reads and checks one copy, without help from the others; answers the indexes that are not good there. */
+  async check(folder: FolderStore, names: readonly Uint8Array[]): Promise<number[]> {
+    const { missed } = await this.#attempt(folder, names, false)
+    return missed.map(({ index }) => index)
+  }
+
+  async #fetchPart(names: readonly Uint8Array[]): Promise<Part> {
+    const { folders, holders } = this.#options
+    let todo: readonly LostFrame[] = names.map((_, index) => ({ index, isCorrupt: false, wasHere: false }))
     const bad: { readonly folder: FolderStore; readonly index: number }[] = []
-    let direct: Uint8Array | undefined
-    let bytes = into
+    let bytes: Uint8Array | undefined
     for (const folder of folders) {
       if (todo.length === 0) break
       const part = todo
       const wanted = part.flatMap(({ index }) => names[index] ?? [])
-      // Once a copy was found bad, the bytes are needed to repair it, wanted or not.
-      const { result, asked, missed } = await attempt(folder, workers, wanted, wantBytes || bad.length > 0)
-      if (result?.bytes && part.length === names.length && missed.length === 0) direct = result.bytes
-      else if (result?.bytes) {
+      const { result, asked, missed } = await this.#attempt(folder, wanted, true)
+      if (result?.bytes && missed.length === 0 && part.length === names.length)
+        return { bytes: result.bytes, lost: [], bad }
+      for (const [at, position] of asked.entries()) {
+        const index = part[position]?.index
+        if (!result?.bytes || index === undefined || result.states[at] !== good) continue
         bytes ??= new Uint8Array(names.length * frameSizeBytes)
-        for (const [at, position] of asked.entries()) {
-          const index = part[position]?.index
-          if (index === undefined || result.states[at] !== 0) continue
-          bytes.set(result.bytes.subarray(at * frameSizeBytes, (at + 1) * frameSizeBytes), index * frameSizeBytes)
-        }
+        bytes.set(frameOf(result.bytes, at), index * frameSizeBytes)
       }
-      const isHolder = holders.includes(folder)
       todo = missed.flatMap((one) => {
         const before = part[one.index]
         if (!before) return []
-        if (isHolder || one.wasHere) bad.push({ folder, index: before.index })
-        return [
-          {
-            index: before.index,
-            isCorrupt: before.isCorrupt || one.isCorrupt,
-            wasHere: before.wasHere || one.wasHere,
-          },
-        ]
+        if (one.wasHere || holders.includes(folder)) bad.push({ folder, index: before.index })
+        const { isCorrupt, wasHere } = before
+        return [{ index: before.index, isCorrupt: isCorrupt || one.isCorrupt, wasHere: wasHere || one.wasHere }]
       })
     }
-    return { bytes: direct ?? bytes ?? new Uint8Array(wantBytes ? names.length * frameSizeBytes : 0), lost: todo, bad }
+    return { bytes: bytes ?? new Uint8Array(names.length * frameSizeBytes), lost: todo, bad }
   }
 
-  const repairAll = async (
-    names: readonly Uint8Array[],
-    part: Awaited<ReturnType<typeof fetchPart>>,
-  ): Promise<number> => {
+  /** One folder's answer for some names. */
+  async #attempt(folder: FolderStore, names: readonly Uint8Array[], wantBytes: boolean): Promise<Attempt> {
+    const locations = await locateSettled(folder, names)
+    const asked = locations.flatMap((location, index) => (location ? [index] : []))
+    const missed: LostFrame[] = locations.flatMap((location, index) =>
+      location ? [] : [{ index, isCorrupt: false, wasHere: false }],
+    )
+    if (asked.length === 0) return { result: undefined, asked, missed }
+    const frames = asked.flatMap((index) => {
+      const name = names[index]
+      const location = locations[index]
+      return name && location ? [addressOf(folder, name, location)] : []
+    })
+    const result = await this.#options.workers.pick().run({ kind: 'fetch', frames, wantBytes })
+    for (const [at, index] of asked.entries()) {
+      const name = names[index]
+      const location = locations[index]
+      if (result.states[at] === good || !name || !location) continue
+      const state = await this.#lookAgain(folder, name, location, result, at)
+      if (state !== good) missed.push({ index, isCorrupt: state === corrupt, wasHere: true })
+    }
+    return { result, asked, missed }
+  }
+
+  /** A frame may have moved to another pack meanwhile; one that is certainly bad is forgotten, so that it can be put back. */
+  async #lookAgain(
+    folder: FolderStore,
+    name: Uint8Array,
+    before: FrameLocation,
+    result: FetchResult,
+    at: number,
+  ): Promise<number> {
+    let state = result.states[at] ?? corrupt
+    let location = before
+    const now = folder.locate(name)
+    if (now !== undefined && now !== 'pending' && (now.pack !== before.pack || now.offset !== before.offset)) {
+      location = now
+      const frames = [addressOf(folder, name, now)]
+      const again = await this.#options.workers.pick().run({ kind: 'fetch', frames, wantBytes: true })
+      state = again.states[0] ?? corrupt
+      if (state === good && again.bytes) result.bytes?.set(again.bytes, at * frameSizeBytes)
+    }
+    result.states[at] = state
+    // An I/O error or too many open files may pass, and prove nothing.
+    if (state === gone || state === corrupt) folder.dropFrame(name, location)
+    return state
+  }
+
+  async #repairAll(names: readonly Uint8Array[], part: Part): Promise<number> {
+    const { folders, logger } = this.#options
     const lost = new Set(part.lost.map(({ index }) => index))
     let repaired = 0
     for (const folder of folders) {
       const indexes = part.bad.flatMap((one) => (one.folder === folder && !lost.has(one.index) ? [one.index] : []))
       if (indexes.length === 0) continue
       try {
-        const frames = indexes.map((index) => part.bytes.subarray(index * frameSizeBytes, (index + 1) * frameSizeBytes))
-        await repair(
+        await this.#repair(
           folder,
           indexes.flatMap((index) => names[index] ?? []),
-          frames,
+          indexes.map((index) => frameOf(part.bytes, index)),
         )
         repaired += indexes.length
       } catch (error) {
         // The reader has its good bytes; the copy stays bad until the next try.
-        logger.error(
-          { place: folder.place, frame: hexOf(names[indexes[0] ?? 0] ?? new Uint8Array()), error },
-          'repair failed',
-        )
+        const frame = hexOf(names[indexes[0] ?? 0] ?? new Uint8Array())
+        logger.error({ place: folder.place, frame, error }, 'repair failed')
       }
     }
     return repaired
   }
 
-  return {
-    async fetch(names, { wantBytes = true } = {}) {
-      const starts = Array.from({ length: Math.ceil(names.length / framesPerJob) }, (_, index) => index * framesPerJob)
-      const parts = await mapLimit(starts, workers.count * 2, async (start) => {
-        const some = names.slice(start, start + framesPerJob)
-        const part = await fetchPart(some, wantBytes, undefined)
-        return { start, part, repaired: part.bad.length > 0 ? await repairAll(some, part) : 0 }
-      })
-      const lost = parts.flatMap(({ start, part }) => part.lost.map((one) => ({ ...one, index: start + one.index })))
-      const repaired = parts.reduce((sum, part) => sum + part.repaired, 0)
-      const only = parts[0]
-      if (parts.length === 1 && only) return { bytes: only.part.bytes, lost, repaired }
-      const bytes = new Uint8Array(wantBytes ? names.length * frameSizeBytes : 0)
-      if (wantBytes) for (const { start, part } of parts) bytes.set(part.bytes, start * frameSizeBytes)
-      return { bytes, lost, repaired }
-    },
-    async check(folder, names) {
-      const { missed } = await attempt(folder, workers, names, false)
-      return missed.map(({ index }) => index)
-    },
+  async #repair(folder: FolderStore, names: readonly Uint8Array[], frames: readonly Uint8Array[]): Promise<void> {
+    const { workers, logger } = this.#options
+    const batch = {
+      names: Uint8Array.from(Buffer.concat(names)),
+      codecs: names.map(() => 0 as const),
+      lengths: names.map(() => frameSizeBytes),
+      crcs: frames.map((frame) => checksum(frame)),
+      payload: Uint8Array.from(Buffer.concat(frames)),
+    }
+    const { admitted, bad } = await workers.pick().run({ kind: 'admit', frames: batch, codec: folder.codec })
+    if (bad.length > 0) throw new Error('a frame changed between reading and repair')
+    using pin = folder.pin()
+    await folder.append(recordsOf(admitted), pin)
+    await folder.flush(pin)
+    logger.warn({ place: folder.place, frames: names.length }, 'frames were repaired from another copy')
   }
 }

@@ -1,60 +1,22 @@
-import { unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { randomBytes } from '../base/random.ts'
 import { MiB } from '../base/units.ts'
-import type { DurableFile, FileSystem } from './durable-file.ts'
+import type { FileSystem } from './durable-file.ts'
 import type { FrameIndex, PackRow } from './frame-index.ts'
 import { asBuffer, nameKey } from './frame-name.ts'
-import {
-  encodePackHead,
-  encodeSeal,
-  framesPerGroup,
-  layOutGroup,
-  type PackEntry,
-  type PackRecord,
-} from './pack-format.ts'
-import { yieldTurn } from './yield-turn.ts'
+import { OpenPack } from './open-pack.ts'
+import { framesPerGroup, type PackEntry, type PackRecord } from './pack-format.ts'
 
 const packBytes = 128 * MiB
 const groupBytesLimit = 2 * MiB
-/** Bytes written but not yet durable and indexed: what an interrupted ingest may have to send again. */
-const checkpointBytes = 64 * MiB
+/** Bytes written before they are made durable and indexed: about what an interrupted ingest has to do again. */
+const checkpointBytes = 32 * MiB
 /** Beyond this `append` waits for the disk. */
 const queueLimitBytes = 16 * MiB
-const rowsPerTurn = 256
 
 /** What must not be swept: the packs in which a transfer saw or put frames. */
 export interface PackHolder {
   readonly packs: Set<number>
-}
-
-export interface PackWriter {
-  /** Takes frames over; those that are on their way already are held, not written twice. Waits while the disk lags. */
-  append(records: readonly PackRecord[], holder: PackHolder): Promise<void>
-  /** Whether the frame is on its way into a pack; if so it is held. */
-  holdPending(key: string, holder: PackHolder): boolean
-  /** Everything appended before is durable and in the index. */
-  flush(): Promise<void>
-  /** Grows when a write failed: frames appended or held before that are gone. */
-  failures(): { readonly count: number; readonly error: unknown }
-  openPack(): number | undefined
-  /** Flushes and seals the open pack; the next frame opens another. */
-  rotate(): Promise<void>
-  /** Flushes, seals the open pack. */
-  close(): Promise<void>
-}
-
-interface OpenPack {
-  readonly id: number
-  readonly path: string
-  readonly file: DurableFile
-  readonly entries: PackEntry[]
-  ordinals: number
-  position: number
-  durableBytes: number
-  indexedBytes: number
-  indexedFrames: number
-  payloadBytes: number
 }
 
 export interface PackWriterOptions {
@@ -64,7 +26,6 @@ export interface PackWriterOptions {
   readonly index: FrameIndex
   /** Packs of this store by id; the writer adds the one it opens. */
   readonly packs: Map<number, PackRow>
-  readonly pathOf: (pack: number) => string
   /** After frames came into the index. */
   readonly onIndexed: (entries: readonly PackEntry[]) => void
   /** After a pack was sealed: time to move the index's log. */
@@ -82,200 +43,169 @@ interface Grouped {
   readonly waiting: Waiting
 }
 
-/** The one writer of a folder store: all transfers append to the same open pack, one step at a time. */
-export function createPackWriter(options: PackWriterOptions): PackWriter {
-  const { index, packs, align } = options
-  const pending = new Map<string, Waiting>()
-  let group: Grouped[] = []
-  let groupBytes = 0
-  let queuedBytes = 0
-  let chain: Promise<void> = Promise.resolve()
-  let pack: OpenPack | undefined
-  let failureCount = 0
-  let failure: unknown
+/**
+ * The one writer of a folder store: all transfers append to the same open pack. Steps (write a group, checkpoint, seal) run
+ * one after the other; only the fsync of a checkpoint overlaps with writing what follows. A failed step poisons the
+ * pack, and takes everything with it that was not in the index: transfers see `failures` grow and fail.
+ */
+export class PackWriter {
+  readonly #options: PackWriterOptions
+  readonly #pending = new Map<string, Waiting>()
+  #group: Grouped[] = []
+  #groupBytes = 0
+  #queuedBytes = 0
+  #chain: Promise<void> = Promise.resolve()
+  #pack: OpenPack | undefined
+  #checkpointing: Promise<void> | undefined
+  #failureCount = 0
+  #failure: unknown
 
-  const rowOf = (from: OpenPack, isSealed: boolean): PackRow => ({
-    id: from.id,
-    indexedBytes: from.indexedBytes,
-    sealed: isSealed,
-    state: 'live',
-    frames: from.ordinals,
-    payloadBytes: from.payloadBytes,
-  })
+  constructor(options: PackWriterOptions) {
+    this.#options = options
+  }
 
-  const createPack = async (): Promise<OpenPack> => {
-    const id = asBuffer(randomBytes(6)).readUIntLE(0, 6)
-    const path = options.pathOf(id)
-    const file = await options.files.create(path)
-    const made: OpenPack = {
-      id,
-      path,
-      file,
-      entries: [],
-      ordinals: 0,
-      position: align,
-      durableBytes: 0,
-      indexedBytes: 0,
-      indexedFrames: 0,
-      payloadBytes: 0,
+  /** Grows when a write failed: frames appended or held before that are gone. */
+  get failures(): { readonly count: number; readonly error: unknown } {
+    return { count: this.#failureCount, error: this.#failure }
+  }
+
+  get openPack(): number | undefined {
+    return this.#pack?.id
+  }
+
+  /** Takes frames over; those that are on their way already are held, not written twice. Waits while the disk lags. */
+  async append(records: readonly PackRecord[], holder: PackHolder): Promise<void> {
+    for (const record of records) this.#add(record, holder)
+    if (this.#queuedBytes > queueLimitBytes) await this.#chain
+  }
+
+  /** Whether the frame is on its way into a pack; if so it is held. */
+  holdPending(key: string, holder: PackHolder | undefined): boolean {
+    const waiting = this.#pending.get(key)
+    if (!waiting) return false
+    if (holder) {
+      waiting.holders.add(holder)
+      if (waiting.pack !== undefined) holder.packs.add(waiting.pack)
     }
-    pack = made
-    packs.set(id, rowOf(made, false))
-    await file.write([encodePackHead(id, align)], 0)
-    return made
+    return true
   }
 
-  /** Order of durability: pack, folder, index. Only then are the frames no longer pending. */
-  const checkpoint = async (): Promise<void> => {
-    if (!pack || pack.position === pack.durableBytes) return
-    const from = pack
-    const isNew = from.durableBytes === 0
-    await from.file.sync()
-    if (isNew) await options.files.syncFolder(options.folder)
-    from.durableBytes = from.position
-    const fresh = from.entries.slice(from.indexedFrames)
-    for (let at = 0; at < fresh.length; at += rowsPerTurn) {
-      index.insert(from.id, fresh.slice(at, at + rowsPerTurn))
-      await yieldTurn()
-    }
-    from.indexedFrames = from.entries.length
-    from.indexedBytes = from.durableBytes
-    index.savePack(rowOf(from, false))
-    packs.set(from.id, rowOf(from, false))
-    for (const entry of fresh) pending.delete(nameKey(entry.name))
-    options.onIndexed(fresh)
+  /** Everything appended before is durable and in the index. */
+  flush(): Promise<void> {
+    this.#cut()
+    return this.#enqueue(() => this.#checkpointAll())
   }
 
-  const seal = async (isLast: boolean): Promise<void> => {
-    if (!pack) return
-    await checkpoint()
-    const from = pack
-    // The table only speeds up a rebuild; the groups are durable already, so it needs no fsync of its own.
-    await from.file.write([encodeSeal(from.position, from.entries)], from.position)
-    await from.file.close()
-    pack = undefined
-    index.savePack(rowOf(from, true))
-    packs.set(from.id, rowOf(from, true))
-    if (!isLast) options.onSealed()
+  /** Flushes and seals the open pack; the next frame opens another. */
+  async rotate(): Promise<void> {
+    this.#cut()
+    await this.#enqueue(() => this.#seal())
+    this.#options.onSealed()
   }
 
-  /** The pack is poison: cut to what is known to be durable and never written again. */
-  const abandonPack = async (error: unknown): Promise<void> => {
-    failureCount += 1
-    failure = error
-    pending.clear()
-    group = []
-    groupBytes = 0
-    queuedBytes = 0
-    const from = pack
-    pack = undefined
-    if (!from) return
-    const isTruncated = await from.file.truncate(from.durableBytes).then(
-      () => true,
-      () => false,
-    )
-    await from.file.close().catch(() => {})
-    try {
-      if (from.durableBytes === 0 && isTruncated) {
-        packs.delete(from.id)
-        await unlink(from.path)
-        return
-      }
-      const row = rowOf(from, from.indexedBytes === from.durableBytes)
-      packs.set(from.id, row)
-      index.savePack(row)
-    } catch {
-      // The index is derived: what it misses is found by the scan at the next start.
-    }
+  /** Like `rotate`, as the last call. */
+  async close(): Promise<void> {
+    this.#cut()
+    await this.#enqueue(() => this.#seal())
   }
 
-  const enqueue = (work: () => Promise<void>): Promise<void> => {
-    const generation = failureCount
-    const step = chain.then(async () => {
-      if (generation !== failureCount) throw failure
-      try {
-        await work()
-      } catch (error) {
-        if (generation === failureCount) await abandonPack(error)
-        throw error
-      }
-    })
-    chain = step.catch(() => {})
-    return step
+  #add(record: PackRecord, holder: PackHolder): void {
+    const key = nameKey(record.name)
+    if (this.holdPending(key, holder)) return
+    const waiting: Waiting = { holders: new Set([holder]), pack: undefined }
+    this.#pending.set(key, waiting)
+    this.#group.push({ record, waiting })
+    this.#groupBytes += record.bytes.length
+    if (this.#group.length >= framesPerGroup || this.#groupBytes >= groupBytesLimit) this.#cut()
   }
 
-  const writeGroup = async (grouped: readonly Grouped[]): Promise<void> => {
-    const into = pack ?? (await createPack())
-    const records = grouped.map((one) => one.record)
-    const { head, padding, entries, end } = layOutGroup(into.id, align, into.position, into.ordinals, records)
-    await into.file.write([head, ...records.map((record) => record.bytes), Buffer.alloc(padding)], into.position)
-    into.position = end
-    into.ordinals += entries.length
-    for (const entry of entries) {
-      into.entries.push(entry)
-      into.payloadBytes += entry.length
-    }
-    for (const { waiting } of grouped) {
-      waiting.pack = into.id
-      for (const holder of waiting.holders) holder.packs.add(into.id)
-    }
-    if (into.position - into.durableBytes >= checkpointBytes) await checkpoint()
-    if (into.position >= packBytes) await seal(false)
-  }
-
-  const cut = (): void => {
-    if (group.length === 0) return
-    const grouped = group
-    const bytes = groupBytes
-    group = []
-    groupBytes = 0
-    queuedBytes += bytes
-    const generation = failureCount
-    enqueue(() => writeGroup(grouped)).then(
+  /** Ends the group that is being gathered and queues it for writing. */
+  #cut(): void {
+    if (this.#group.length === 0) return
+    const grouped = this.#group
+    const bytes = this.#groupBytes
+    this.#group = []
+    this.#groupBytes = 0
+    this.#queuedBytes += bytes
+    const generation = this.#failureCount
+    this.#enqueue(() => this.#writeGroup(grouped)).then(
       () => {
-        if (generation === failureCount) queuedBytes -= bytes
+        if (generation === this.#failureCount) this.#queuedBytes -= bytes
       },
       () => {},
     )
   }
 
-  const holdPending = (key: string, holder: PackHolder): boolean => {
-    const waiting = pending.get(key)
-    waiting?.holders.add(holder)
-    if (waiting?.pack !== undefined) holder.packs.add(waiting.pack)
-    return waiting !== undefined
+  #enqueue(work: () => Promise<void>): Promise<void> {
+    const generation = this.#failureCount
+    const step = this.#chain.then(async () => {
+      if (generation !== this.#failureCount) throw this.#failure
+      try {
+        await work()
+      } catch (error) {
+        await this.#abandon(error)
+        throw error
+      }
+    })
+    this.#chain = step.catch(() => {})
+    return step
   }
 
-  const add = (record: PackRecord, holder: PackHolder): void => {
-    const key = nameKey(record.name)
-    if (holdPending(key, holder)) return
-    const waiting: Waiting = { holders: new Set([holder]), pack: undefined }
-    pending.set(key, waiting)
-    group.push({ record, waiting })
-    groupBytes += record.bytes.length
-    if (group.length >= framesPerGroup || groupBytes >= groupBytesLimit) cut()
+  async #writeGroup(grouped: readonly Grouped[]): Promise<void> {
+    const pack = this.#pack ?? (await this.#open())
+    await pack.write(grouped.map((one) => one.record))
+    for (const { waiting } of grouped) {
+      waiting.pack = pack.id
+      for (const holder of waiting.holders) holder.packs.add(pack.id)
+    }
+    if (pack.position >= packBytes) {
+      await this.#seal()
+      this.#options.onSealed()
+    } else if (pack.dirtyBytes >= checkpointBytes) {
+      // At most one fsync runs beside the writing; a failed one is thrown here, or by the next flush.
+      await this.#checkpointing
+      this.#checkpointing = this.#checkpoint(pack)
+      this.#checkpointing.catch(() => {})
+    }
   }
 
-  return {
-    async append(records, holder) {
-      for (const record of records) add(record, holder)
-      if (queuedBytes > queueLimitBytes) await chain
-    },
-    holdPending,
-    flush() {
-      cut()
-      return enqueue(checkpoint)
-    },
-    failures: () => ({ count: failureCount, error: failure }),
-    openPack: () => pack?.id,
-    async rotate() {
-      cut()
-      await enqueue(() => seal(false))
-    },
-    async close() {
-      cut()
-      await enqueue(() => seal(true))
-    },
+  async #open(): Promise<OpenPack> {
+    const { folder, align, files, index, packs } = this.#options
+    const id = asBuffer(randomBytes(6)).readUIntLE(0, 6)
+    this.#pack = await OpenPack.create({ id, path: packPath(folder, id), folder, align, files, index, packs })
+    return this.#pack
+  }
+
+  async #checkpoint(pack: OpenPack): Promise<void> {
+    const fresh = await pack.checkpoint()
+    for (const entry of fresh) this.#pending.delete(nameKey(entry.name))
+    this.#options.onIndexed(fresh)
+  }
+
+  async #checkpointAll(): Promise<void> {
+    await this.#checkpointing
+    this.#checkpointing = undefined
+    if (this.#pack) await this.#checkpoint(this.#pack)
+  }
+
+  async #seal(): Promise<void> {
+    await this.#checkpointAll()
+    await this.#pack?.seal()
+    this.#pack = undefined
+  }
+
+  async #abandon(error: unknown): Promise<void> {
+    this.#failureCount += 1
+    this.#failure = error
+    this.#pending.clear()
+    this.#group = []
+    this.#groupBytes = 0
+    this.#queuedBytes = 0
+    await this.#checkpointing?.catch(() => {})
+    this.#checkpointing = undefined
+    const pack = this.#pack
+    this.#pack = undefined
+    await pack?.abandon()
   }
 }
 

@@ -3,7 +3,7 @@ import { request as httpRequest } from 'node:http'
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
-import { BlockBlobClient, PageBlobClient } from '@azure/storage-blob'
+import { AnonymousCredential, BlockBlobClient, PageBlobClient } from '@azure/storage-blob'
 import { fixedVhdFooter } from '../blocks/vhd-footer.ts'
 import { MiB } from '../base/units.ts'
 import {
@@ -15,6 +15,8 @@ import {
 } from './transfer-server.fixture.ts'
 
 const auth = { authorization: `Bearer ${token}` }
+/** Its constructors are overloaded in a way that TypeScript only resolves with all arguments. */
+const pageClient = (address: string) => new PageBlobClient(address, new AnonymousCredential())
 const inAnHour = () => Date.now() + 3_600_000
 
 suite('blobs', () => {
@@ -38,7 +40,7 @@ suite('blobs', () => {
   }
 
   test('the official client creates, writes, clears, reads and lists pages of a sparse page blob', async () => {
-    const blob = new PageBlobClient(await signed('disk.vhd'))
+    const blob = pageClient(await signed('disk.vhd'))
     const size = 64 * MiB
     await blob.create(size)
     const page = Buffer.alloc(4 * MiB, 0xab)
@@ -198,7 +200,7 @@ suite('blobs', () => {
       413,
     )
     assert.equal(await status('/blob/acct/images/big?comp=block&blockid=AAAA', { 'content-length': 4001 * MiB }), 413)
-    await new PageBlobClient(await signed('pages')).create(8 * MiB)
+    await pageClient(await signed('pages')).create(8 * MiB)
     const page = { 'x-ms-page-write': 'update' }
     assert.equal(
       await status('/blob/acct/images/pages?comp=page', {

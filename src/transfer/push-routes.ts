@@ -14,7 +14,7 @@ import { diskThing, isStorageClass, openDisk, parseDiskName } from './disk-route
 import { transferProblems } from './problems.ts'
 import type { PushSessions } from './push-sessions.ts'
 import { streamOut } from './readable-bytes.ts'
-import { decodeRecords, encodeEnd, encodeFrame, encodePage } from './record-codec.ts'
+import { decodeRecords, encodeEnd, encodeFrame, encodePage } from '../store/exchange-records.ts'
 import { headerOf, rawTargetOf, readSmallBody } from './request-facts.ts'
 import type { Upload } from './upload.rows.ts'
 

@@ -77,12 +77,22 @@ export async function streamOut(
   const gone = new AbortController()
   reply.raw.once('close', () => gone.abort(new Error('the client has gone')))
   reply.raw.writeHead(status, { ...(reply.getHeaders() as Record<string, string>), ...headers })
-  const stream = Readable.from(body(gone.signal), { objectMode: false, highWaterMark: 1 << 20 })
+  // Told apart here: once the pipeline has failed, both sides are closed and look as if the client had gone.
+  let failure: unknown
+  const watched = async function* (): AsyncGenerator<Uint8Array> {
+    try {
+      yield* body(gone.signal)
+    } catch (error) {
+      if (!gone.signal.aborted) failure = error
+      throw error
+    }
+  }
   try {
-    await pipeline(stream, reply.raw)
+    await pipeline(Readable.from(watched(), { objectMode: false, highWaterMark: 1 << 20 }), reply.raw)
   } catch (error) {
-    if (gone.signal.aborted) logger.debug({ requestId: request.id, err: error }, 'download left by the client')
-    else logger.error({ requestId: request.id, err: error }, 'download cut: the bytes could not be read')
+    const fields = { requestId: request.id, err: failure ?? error }
+    if (failure === undefined) logger.debug(fields, 'download left by the client')
+    else logger.error(fields, 'download cut: the bytes could not be read')
     reply.raw.destroy()
   }
 }

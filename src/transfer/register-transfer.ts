@@ -44,7 +44,7 @@ export function registerTransfer(app: FastifyInstance, deps: TransferDeps): void
     useRawBodies(scope)
     scope.setErrorHandler(async (error, request, reply) => {
       const problem = problemOfError(await deps.area.files.explain(error))
-      await drainLittle(request)
+      drainLittle(request)
       sendProblem(reply, request, problem, deps.logger)
     })
     registerPushRoutes(scope, deps)
@@ -63,8 +63,7 @@ async function sendStorageError(
   const fields = { requestId: request.id, method: request.method, status, code: problem.code }
   if (status >= 500) logger.error({ ...fields, err: problem.cause ?? problem }, 'data-plane request failed')
   else if (status === 401 || status === 403) logger.warn(fields, 'data-plane request refused')
-  await drainLittle(request)
-  if (!request.raw.complete) reply.header('connection', 'close')
+  if (!drainLittle(request)) reply.header('connection', 'close')
   const xml = `<?xml version="1.0" encoding="utf-8"?><Error><Code>${problem.code}</Code><Message>${escapeXml(problem.message)}\nRequestId:${request.id}</Message></Error>`
   reply
     .code(status)
@@ -75,18 +74,13 @@ async function sendStorageError(
 const drainBytes = 4 << 20
 
 /**
- * Reads the small rest of a refused body, so that the client sees the answer instead of a broken connection. A large one
- * is not read: the connection ends with the answer.
+ * Lets the small rest of a refused body flow away, so that the client, still sending, sees the answer instead of a
+ * broken connection. A large one is not read: the connection ends with the answer.
  */
-async function drainLittle({ raw }: FastifyRequest): Promise<void> {
-  if (raw.complete || raw.destroyed || raw.readableEnded) return
+function drainLittle({ raw }: FastifyRequest): boolean {
+  if (raw.complete) return true
   const announced = Number(raw.headers['content-length'] ?? Number.POSITIVE_INFINITY)
-  if (announced > drainBytes || raw.headers.expect !== undefined) return
-  await new Promise<void>((resolve) => {
-    raw
-      .once('close', resolve)
-      .once('end', resolve)
-      .once('error', () => resolve())
-    raw.resume()
-  })
+  if (!(announced <= drainBytes)) return false
+  raw.resume()
+  return true
 }

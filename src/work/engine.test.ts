@@ -489,5 +489,5 @@ test('hundreds of small operations a second', async (t) => {
   await Promise.all(started.map(({ id }) => work.wait(id)))
   const perSecond = Math.round((count * 1000) / (systemClock.now() - beganMs))
   t.diagnostic(`${perSecond} operations of two steps per second`)
-  assert.ok(perSecond > 50, `${perSecond}/s`) // far below what is usual: only a change of order should fail
+  assert.ok(perSecond > 10, `${perSecond}/s`) // far below what is usual: only a change of order should fail
 })

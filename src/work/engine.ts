@@ -11,10 +11,10 @@ import {
   pruneOperations,
   requestCancel,
 } from './operation.rows.ts'
-import { workProblems } from './problems.ts'
 import type { OnSettled, RetryPolicy } from './run-operation.ts'
 import { createRunner } from './runner.ts'
 import { createSchedules } from './schedules.ts'
+import { createWaiters } from './waiters.ts'
 import type { Operation, StartOperation, Work, Workflow } from './workflow.ts'
 
 export interface WorkOptions {
@@ -71,7 +71,7 @@ export function createWork(options: WorkOptions): WorkEngine {
   }
   options.workflows.forEach(register)
   const pollMs = options.pollMs ?? 1000
-  const waiters = createWaiters()
+  const waiters = createWaiters({ db, clock, pollMs })
   const runner = createRunner({
     db,
     clock,
@@ -116,22 +116,7 @@ export function createWork(options: WorkOptions): WorkEngine {
       // Inside a transaction nothing is true before its commit: there the caller wakes.
       if (!tx.isTransaction) runner.wake()
     },
-    async wait(id, signal) {
-      for (;;) {
-        signal?.throwIfAborted()
-        const ended = waiters.add(id)
-        try {
-          const operation = await findOperation(db, id)
-          if (!operation) throw workProblems.OperationNotFound({ id })
-          if (operation.state !== 'InProgress') return operation
-          // This process is told; what another one ends is seen by looking.
-          const wakers = signal ? AbortSignal.any([ended.signal, signal]) : ended.signal
-          await clock.sleep(pollMs, wakers).catch(() => {})
-        } finally {
-          waiters.remove(id, ended)
-        }
-      }
-    },
+    wait: (id, signal) => waiters.wait(id, signal),
   }
 }
 
@@ -154,27 +139,5 @@ function newOperation(request: StartOperation, nowMs: number): Operation {
     result: undefined,
     createdMs: nowMs,
     endedMs: undefined,
-  }
-}
-
-/** Who waits in this process for which operation. */
-function createWaiters() {
-  const byId = new Map<string, Set<AbortController>>()
-  return {
-    add(id: string): AbortController {
-      const waiter = new AbortController()
-      const others = byId.get(id)
-      if (others) others.add(waiter)
-      else byId.set(id, new Set([waiter]))
-      return waiter
-    },
-    remove(id: string, waiter: AbortController): void {
-      const all = byId.get(id)
-      all?.delete(waiter)
-      if (all?.size === 0) byId.delete(id)
-    },
-    wake(id: string): void {
-      for (const waiter of byId.get(id) ?? []) waiter.abort()
-    },
   }
 }

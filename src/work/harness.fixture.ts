@@ -42,7 +42,7 @@ export async function createHarness(): Promise<Harness> {
       const retry = { baseMs: 2, maxMs: 10, transientAttempts: 5, unexpectedAttempts: 3, ...options.retry }
       const work = createWork({ ...defaults, ...options, retry })
       closers.push(async () => {
-        await work.stop(2000)
+        await work.stop(300)
         await opened.close()
       })
       return work

@@ -152,6 +152,24 @@ export async function renewLeases(
   return rows.map((row) => ({ id: row.id, cancelRequested: row.cancel_requested !== 0 }))
 }
 
+/** Which of `ids`, however many, have not ended. */
+export async function findStillRunning(db: DbOrTx, ids: readonly string[]): Promise<Set<string>> {
+  const found = new Set<string>()
+  // Fixed length: a list of another length is another statement to prepare, and databases limit parameters.
+  const size = 100
+  for (let at = 0; at < ids.length; at += size) {
+    const some = Array.from({ length: size }, (_, i) => ids[at + i] ?? '')
+    const rows = await db
+      .selectFrom('operation')
+      .select('id')
+      .where('id', 'in', some)
+      .where('state', '=', 'InProgress')
+      .execute()
+    for (const row of rows) found.add(row.id)
+  }
+  return found
+}
+
 /** Which of `ids` somebody asked to cancel. */
 export async function findCancelRequests(db: DbOrTx, ids: readonly string[]): Promise<string[]> {
   if (ids.length === 0) return []

@@ -1,8 +1,9 @@
-import type { EncodedFrame, LeafPage } from '../store/disk-store.ts'
-import { transferProblems } from './problems.ts'
+import { defineProblems } from '../base/problem.ts'
+import type { EncodedFrame, LeafPage } from './disk-store.ts'
+import { pageBytes } from './disk-tree.ts'
 
 /**
- * The binary records of the chunk exchange (docs/design/transfer.md). One stream carries records one after the other:
+ * The binary records of the chunk exchange (docs/design/transfer.md); here because server and client share them. One stream carries records one after the other:
  *   'P' u32 index, 8192 bytes of leaves        a leaf page
  *   'F' 32 bytes name, u8 codec, u32 length, bytes      a frame (codec 0 raw, 1 zstd)
  *   'E' u32 records before it                  the end: a stream without it was cut off
@@ -13,7 +14,12 @@ export type ExchangeRecord =
   | { readonly kind: 'frame'; readonly frame: EncodedFrame }
   | { readonly kind: 'end'; readonly count: number }
 
-export const pageBytes = 8192
+const problems = defineProblems({
+  InvalidBody: {
+    kind: 'invalid',
+    say: (f: { reason: string }) => `The exchange records could not be used: ${f.reason} Send or fetch them again.`,
+  },
+})
 /** zstd never makes 64 KiB larger than this; anything longer is hostile. */
 const maxFrameBytes = 66_560
 const frameHeadBytes = 38
@@ -49,7 +55,7 @@ export async function* decodeRecords(stream: AsyncIterable<Uint8Array>): AsyncGe
   let count = 0
   let ended = false
   for await (const chunk of stream) {
-    if (ended) throw transferProblems.InvalidBody({ reason: 'there are bytes after the end record.' })
+    if (ended) throw problems.InvalidBody({ reason: 'there are bytes after the end record.' })
     buffer =
       buffer.length === 0 ? Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length) : Buffer.concat([buffer, chunk])
     let at = 0
@@ -60,7 +66,7 @@ export async function* decodeRecords(stream: AsyncIterable<Uint8Array>): AsyncGe
       at += length
       if (record.kind === 'end') {
         if (record.count !== count || at !== buffer.length)
-          throw transferProblems.InvalidBody({ reason: 'the end record does not fit what came before it.' })
+          throw problems.InvalidBody({ reason: 'the end record does not fit what came before it.' })
         ended = true
       }
       count += 1
@@ -69,7 +75,7 @@ export async function* decodeRecords(stream: AsyncIterable<Uint8Array>): AsyncGe
     }
     buffer = buffer.subarray(at)
   }
-  if (!ended) throw transferProblems.InvalidBody({ reason: 'the records were cut off.' })
+  if (!ended) throw problems.InvalidBody({ reason: 'the records were cut off.' })
 }
 
 function recordLength(buffer: Buffer, at: number): number | undefined {
@@ -82,12 +88,11 @@ function recordLength(buffer: Buffer, at: number): number | undefined {
     case 0x46: {
       if (buffer.length < at + frameHeadBytes) return undefined
       const length = buffer.readUInt32LE(at + 34)
-      if (length > maxFrameBytes)
-        throw transferProblems.InvalidBody({ reason: 'a frame is longer than frames can be.' })
+      if (length > maxFrameBytes) throw problems.InvalidBody({ reason: 'a frame is longer than frames can be.' })
       return frameHeadBytes + length
     }
     default:
-      throw transferProblems.InvalidBody({ reason: 'it is not a sequence of exchange records.' })
+      throw problems.InvalidBody({ reason: 'it is not a sequence of exchange records.' })
   }
 }
 
@@ -97,7 +102,7 @@ function decodeRecord(bytes: Buffer): ExchangeRecord {
   if (bytes[0] === 0x50)
     return { kind: 'page', page: { index: bytes.readUInt32LE(1), leaves: Uint8Array.from(bytes.subarray(5)) } }
   const codec = bytes[33]
-  if (codec !== 0 && codec !== 1) throw transferProblems.InvalidBody({ reason: `codec ${codec} is not known.` })
+  if (codec !== 0 && codec !== 1) throw problems.InvalidBody({ reason: `codec ${codec} is not known.` })
   return {
     kind: 'frame',
     frame: {

@@ -1,0 +1,31 @@
+import { systemClock } from '../src/base/clock.ts'
+import { readEnvironment } from '../src/cli/config.ts'
+import { runCli } from '../src/cli/main.ts'
+
+// The one place where the command line and the server meet; the server is loaded only for `serve`.
+const stop = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.on(signal, () => {
+    // The first asks to stop in order, the second does not wait.
+    if (stop.signal.aborted) process.exit(130)
+    stop.abort()
+  })
+// `goldleaf image list | head`: a reader that goes away is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
+
+const exitCode = await runCli(process.argv.slice(2), {
+  cwd: process.cwd(),
+  environment: readEnvironment(),
+  clock: systemClock,
+  out: process.stdout,
+  err: process.stderr,
+  signal: stop.signal,
+  async startServer(flags) {
+    const { loadConfig } = await import('../src/server/config.ts')
+    const { startServer } = await import('../src/server/main.ts')
+    const config = await loadConfig(flags)
+    const server = await startServer(config)
+    return { ...server, dataFolder: config.dataFolder }
+  },
+})
+process.exit(exitCode)
