@@ -22,8 +22,8 @@ const exitCode = await runCli(process.argv.slice(2), {
   signal: stop.signal,
   async startServer(flags) {
     const { loadConfig } = await import('../src/server/config.ts')
-    const { startServer } = await import('../src/server/main.ts')
     const config = await loadConfig(flags)
+    const { startServer } = await import('../src/server/main.ts')
     const server = await startServer(config)
     return { ...server, dataFolder: config.dataFolder }
   },

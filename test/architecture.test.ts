@@ -23,7 +23,7 @@ const mayImport: Readonly<Record<string, string>> = {
   transfer: 'base http db blocks store identity',
   arm: 'base contract http db work resources identity',
   server:
-    'base contract http db blocks store work resources identity replication gallery compute templates transfer arm',
+    'base contract http db blocks store work resources identity replication gallery compute templates transfer arm client',
 }
 
 interface SourceFile {

@@ -64,7 +64,8 @@ export function ensureSystemPackages(packages: readonly SystemPackage[]): void {
   }
   const install = ['apt-get', 'install', '-y', '--no-install-recommends', ...names]
   // A fresh machine has no package lists; a stale one has lists that name vanished files. One update cures both.
-  if (!(run(['apt-get', 'update']) && run(install))) throw new Error(`apt-get failed (see above). Run by hand: ${command}`)
+  if (!(run(['apt-get', 'update']) && run(install)))
+    throw new Error(`apt-get failed (see above). Run by hand: ${command}`)
   const still = missing.filter((p) => !isPresent(p.shows))
   if (still.length > 0) throw new Error(`Installed, but not found on the PATH: ${still.map((p) => p.shows).join(', ')}`)
 }

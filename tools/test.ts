@@ -12,7 +12,8 @@ try {
   process.stderr.write(`goldleaf: ${error instanceof Error ? error.message : String(error)}\n`)
   process.exit(1)
 }
-const patterns = folders.length > 0 ? folders.map((f) => `${f}/**/*.test.ts`) : ['src/**/*.test.ts', 'test/**/*.test.ts']
+const patterns =
+  folders.length > 0 ? folders.map((f) => `${f}/**/*.test.ts`) : ['src/**/*.test.ts', 'test/**/*.test.ts']
 const files = patterns.flatMap((pattern) => globSync(pattern, { cwd: toolConfig.root })).toSorted()
 if (files.length === 0) {
   process.stderr.write(`goldleaf: no test file matches ${patterns.join(', ')}\n`)
@@ -21,6 +22,13 @@ if (files.length === 0) {
 const done = spawnSync(
   process.execPath,
   ['--test', '--test-concurrency=2', '--test-timeout=480000', '--test-reporter=spec', ...files],
-  { cwd: toolConfig.root, stdio: 'inherit', env: { ...toolConfig.environment, PATH: [join(toolConfig.root, 'node_modules/.bin'), ...toolConfig.path].join(':') } },
+  {
+    cwd: toolConfig.root,
+    stdio: 'inherit',
+    env: {
+      ...toolConfig.environment,
+      PATH: [join(toolConfig.root, 'node_modules/.bin'), ...toolConfig.path].join(':'),
+    },
+  },
 )
 process.exit(done.status ?? 1)

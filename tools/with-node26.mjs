@@ -18,7 +18,9 @@ function fail(message) {
 
 /** @returns {string} changes whenever what `npm ci` would install changes. */
 function lockStamp() {
-  return createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex')
+  return createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .digest('hex')
 }
 
 function installDependencies() {
@@ -30,7 +32,8 @@ function installDependencies() {
     stdio: ['ignore', 'inherit', 'inherit'],
   })
   if (done.error) fail(`npm could not be started (${done.error.message}). Install npm and try again.`)
-  if (done.status !== 0) fail('npm ci failed; its own message is above. Check the network or the registry and try again.')
+  if (done.status !== 0)
+    fail('npm ci failed; its own message is above. Check the network or the registry and try again.')
   if (!existsSync(node))
     fail(`there is no Node 26 for ${process.platform}-${process.arch} here: Linux on x64 or arm64 is needed.`)
   writeFileSync(stampFile, stamp)

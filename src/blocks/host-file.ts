@@ -3,7 +3,7 @@ import { open } from 'node:fs/promises'
 import { basename } from 'node:path'
 import type { Extent } from './disk-image.ts'
 import { blockProblems } from './problems.ts'
-import { dataExtents, systemErrorCode } from './sparse-file.ts'
+import { findData, systemErrorCode } from './sparse-file.ts'
 
 /** The file that an image rests in: opened once, its size fixed then, read by offset. */
 export interface HostFile {
@@ -14,8 +14,11 @@ export interface HostFile {
   readonly sizeBytes: number
   /** Fills `into` from `offset`; the range must be within `sizeBytes`. Throws ImageChanged if the file shrank. */
   read(offset: number, into: Uint8Array): Promise<void>
-  /** The parts of a range that may hold data; the rest are holes, which read as zeros. Throws once the file is closed. */
-  dataExtents(start: number, end: number): Iterable<Extent>
+  /**
+   * Answers a function that finds the parts of a range that may hold data; the rest are holes, which read as zeros. It
+   * remembers the hole or data that it saw last: take a new one for each listing. It throws once the file is closed.
+   */
+  createDataFinder(): (start: number, end: number) => Iterable<Extent>
   close(): Promise<void>
 }
 
@@ -51,15 +54,29 @@ export async function openHostFile(path: string, called?: { name?: string; blob?
           done += bytesRead
         }
       },
-      *dataExtents(start, end) {
+      createDataFinder() {
         // The descriptor's number may belong to another file after close: its holes must not be taken for ours.
         const { fd } = handle
-        for (const extent of dataExtents(fd, end, start)) {
-          yield extent
-          if (handle.fd !== fd) throw new Error('the disk image was closed while its extents were listed')
+        // From `seen` to `dataStart` there is a hole, from there to `dataEnd` there is data.
+        let seen = 0
+        let dataStart = 0
+        let dataEnd = 0
+        const seek = (at: number): void => {
+          if (handle.fd !== fd || fd < 0) throw new Error('the disk image was closed while its extents were listed')
+          const data = findData(fd, at, stat.size)
+          // What was cut off looks like a hole; it must not be taken for zeros.
+          if (fstatSync(fd).size < stat.size) throw blockProblems.ImageChanged({ name })
+          seen = at
+          dataStart = data?.offset ?? Infinity
+          dataEnd = data === undefined ? Infinity : data.offset + data.length
         }
-        // What was cut off looks like a hole; it must not be taken for zeros.
-        if (fstatSync(fd).size < stat.size) throw blockProblems.ImageChanged({ name })
+        return function* (start, end) {
+          for (let at = start; at < end;) {
+            if (at < seen || at >= dataEnd) seek(at)
+            if (at >= dataStart) yield { offset: at, length: Math.min(end, dataEnd) - at }
+            at = Math.min(end, at < dataStart ? dataStart : dataEnd)
+          }
+        }
       },
       close: () => handle.close(),
     }

@@ -23,8 +23,8 @@ test('says overlap exactly where two ranges share a byte, in any order', async (
   await fc.assert(property, { seed, numRuns: 2000 })
 })
 
-test('three million ranges in no order are checked a part at a time', async () => {
-  const count = 3_000_000
+test('more than a million ranges in no order are checked a part at a time', async () => {
+  const count = 1_200_000
   const size = 64 * KiB
   const scan = (doubled: number) => async (visit: (start: number, end: number) => void) => {
     // 1_234_567 has no common factor with the count: each number once, in a scattered order.
@@ -36,7 +36,7 @@ test('three million ranges in no order are checked a part at a time', async () =
   }
   const facts = { fileSizeBytes: count * size, rangeGuestBytes: size }
   assert.deepEqual(await checkHostRanges(facts, scan(-1)), { kind: 'disjoint' })
-  assert.deepEqual(await checkHostRanges(facts, scan(2_000_000)), { kind: 'overlap', offset: 2_000_000 * size })
+  assert.deepEqual(await checkHostRanges(facts, scan(1_000_000)), { kind: 'overlap', offset: 1_000_000 * size })
 })
 
 test('a terabyte that unpacks from a few megabytes is refused, sixteen gibibytes are not', async () => {

@@ -26,7 +26,7 @@ interface RangeCheck {
 /**
  * Whether no byte of the host file is used twice, in bounded memory: two guest clusters on one host cluster would let a
  * small file cost a terabyte of reading (DATAPLANE section 6.5, rule 5). `scan` may run several times and must report
- * the same ranges, each non-empty and within the file. Tables in ascending order (all tools write them so) take one pass.
+ * the same ranges, each non-empty and within the file. Ranges in ascending order take one pass.
  */
 export async function checkHostRanges(
   check: RangeCheck,

@@ -43,6 +43,7 @@ async function* listExtents(
 ): AsyncGenerator<Extent> {
   const { clusterSizeBytes, virtualSizeBytes } = header
   const joiner = createExtentJoiner()
+  const findData = file.createDataFinder()
   for await (const batch of tables.dataClusters(signal)) {
     for (let i = 0; i < batch.length;) {
       const { index, cluster } = batch[i] ?? { index: 0, cluster: { kind: 'zero' } }
@@ -56,7 +57,7 @@ async function* listExtents(
         if (done) yield done
       } else if (cluster.kind === 'data') {
         // Preallocated clusters are mapped but may still be holes of the file.
-        for (const data of file.dataExtents(cluster.offset, cluster.offset + length)) {
+        for (const data of findData(cluster.offset, cluster.offset + length)) {
           const done = joiner.add(guest + data.offset - cluster.offset, data.length)
           if (done) yield done
         }
@@ -137,7 +138,7 @@ function createReader(file: HostFile, header: Qcow2Header, tables: Qcow2Tables):
 /** Unpacks one cluster; it must give exactly one cluster's bytes, and is stopped at one byte more. */
 async function unpack(file: HostFile, header: Qcow2Header, cluster: Cluster & { kind: 'compressed' }): Promise<Buffer> {
   const packed = await readBytes(file, cluster.offset, cluster.length)
-  const limit = { maxOutputLength: header.clusterSizeBytes }
+  const limit = { maxOutputLength: header.clusterSizeBytes, chunkSize: header.clusterSizeBytes }
   try {
     const bytes = await (header.compression === 'zstd'
       ? zstdDecompressLater(packed.subarray(0, zstdFrameLength(packed) ?? 0), limit)

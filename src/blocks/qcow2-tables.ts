@@ -1,7 +1,7 @@
+import type { ClusterVisitor } from './host-clusters.ts'
+import { checkHostClusters } from './host-clusters.ts'
 import type { HostFile } from './host-file.ts'
 import { readBytes } from './host-file.ts'
-import type { VisitRange } from './host-ranges.ts'
-import { checkHostRanges } from './host-ranges.ts'
 import { createLru } from './lru.ts'
 import { blockProblems } from './problems.ts'
 import type { Qcow2Header } from './qcow2-header.ts'
@@ -55,33 +55,33 @@ export async function openQcow2Tables(file: HostFile, header: Qcow2Header): Prom
     return offset
   }
 
-  async function scan(visit: VisitRange): Promise<void> {
-    visit(0, clusterSizeBytes)
-    if (header.l1Entries > 0) visit(header.l1Offset, header.l1Offset + header.l1Entries * 8)
+  async function scan(visitor: ClusterVisitor): Promise<void> {
+    visitor.whole(0, 1)
+    visitor.whole(header.l1Offset, Math.ceil((header.l1Entries * 8) / clusterSizeBytes))
     for (let table = 0; table < header.l1Entries; table += 1) {
       const at = l2OffsetAt(table)
       if (at === 0) continue
-      visit(at, at + clusterSizeBytes)
+      visitor.whole(at, 1)
       for (let slice = 0; slice < clusterSizeBytes; slice += sliceBytes) {
         const bytes = await readBytes(file, at + slice, sliceBytes)
         const first = table * perTable + slice / 8
-        for (let i = 0; i < sliceBytes; i += 8) visitEntry(bytes, i, first + i / 8, visit)
+        for (let i = 0; i < sliceBytes; i += 8) visitEntry(bytes, i, first + i / 8, visitor)
       }
     }
   }
 
-  function visitEntry(bytes: Buffer, at: number, index: number, visit: VisitRange): void {
+  function visitEntry(bytes: Buffer, at: number, index: number, visitor: ClusterVisitor): void {
     const cluster = decode(bytes, at, index)
     if (cluster.kind === 'zero') return
     if (index >= clusterCount)
       throw blockProblems.Qcow2EntryInvalid({ name, reason: "an entry of its L2 tables is beyond the disk's end" })
     const { offset } = cluster
     // Compressed clusters are packed: the next may begin anywhere in this one's last sector, not before.
-    if (cluster.kind === 'data') visit(offset, offset + clusterSizeBytes)
-    else visit(offset, Math.max(offset + leastCompressedBytes, offset + cluster.length - 512))
+    if (cluster.kind === 'data') visitor.whole(offset, 1)
+    else visitor.packed(offset, Math.max(offset + leastCompressedBytes, offset + cluster.length - 512))
   }
 
-  const verdict = await checkHostRanges({ fileSizeBytes: file.sizeBytes, rangeGuestBytes: clusterSizeBytes }, scan)
+  const verdict = await checkHostClusters({ fileSizeBytes: file.sizeBytes, clusterSizeBytes }, scan)
   if (verdict.kind === 'overlap') throw blockProblems.Qcow2ClustersOverlap({ name, offset: verdict.offset })
   if (verdict.kind === 'inflates') throw blockProblems.ImageInflates({ name, reason: verdict.reason })
 

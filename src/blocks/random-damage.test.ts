@@ -53,12 +53,12 @@ suite('random damage never hangs, crashes or reads outside', () => {
         if (repair && name.startsWith('vhd')) footer(() => {})(header(() => {})(bytes))
         await isSafe(bytes.subarray(0, end))
       })
-      await fc.assert(property, { seed, numRuns: 60 })
+      await fc.assert(property, { seed, numRuns: 40 })
     })
   }
 
   test('every word of every header, at its extremes', async () => {
-    const extremes = [0, 1, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff]
+    const extremes = [0, 0x8000_0000, 0xffff_ffff]
     for (const value of extremes) {
       for (let at = 0; at < 120; at += 4) {
         const bytes = Buffer.from(sane.zstd)

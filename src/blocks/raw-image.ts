@@ -16,7 +16,7 @@ export function flatImage(
     format,
     virtualSizeBytes,
     async *extents(signal) {
-      for (const { offset, length } of file.dataExtents(0, dataBytes)) {
+      for (const { offset, length } of file.createDataFinder()(0, dataBytes)) {
         signal?.throwIfAborted()
         const reachesEnd = offset + length === dataBytes
         yield { offset, length: reachesEnd ? virtualSizeBytes - offset : length }

@@ -57,30 +57,28 @@ const kernel = loadKernel()
 export const knowsHoles: boolean = kernel !== undefined
 
 /**
- * The ranges of an open file from `start` to `end` (bytes) that may hold data, ascending; a hole reads as zeros.
- * Yields everything as one range where the file system cannot tell. Moves the file position of `fd`: read by offset.
+ * The first range at or after byte `at`, up to `end`, that may hold data; undefined if all the rest is a hole. Answers
+ * the whole range where the file system cannot tell. Moves the file position of `fd`: read by offset.
  */
+export function findData(fd: number, at: number, end: number): Extent | undefined {
+  if (at >= end) return undefined
+  if (kernel === undefined) return { offset: at, length: end - at }
+  const data = kernel.lseek(fd, at, seekData)
+  if (data < 0) {
+    const errno = kernel.errno()
+    if (errno === enxio) return undefined
+    if (!unsupported.includes(errno)) throw new Error(`looking for data failed with ${getSystemErrorName(-errno)}`)
+    return { offset: at, length: end - at }
+  }
+  if (data >= end) return undefined
+  const hole = kernel.lseek(fd, data, seekHole)
+  return { offset: data, length: (hole < 0 ? end : Math.min(hole, end)) - data }
+}
+
+/** The ranges of an open file from `start` to `end` (bytes) that may hold data, ascending; holes read as zeros. */
 export function* dataExtents(fd: number, end: number, start = 0): Generator<Extent> {
-  if (kernel === undefined) {
-    if (start < end) yield { offset: start, length: end - start }
-    return
-  }
-  let at = start
-  while (at < end) {
-    const data = kernel.lseek(fd, at, seekData)
-    if (data < 0) {
-      const errno = kernel.errno()
-      if (errno === enxio) return
-      if (!unsupported.includes(errno)) throw new Error(`looking for data failed with ${getSystemErrorName(-errno)}`)
-      yield { offset: at, length: end - at }
-      return
-    }
-    if (data >= end) return
-    const hole = kernel.lseek(fd, data, seekHole)
-    const stop = hole < 0 ? end : Math.min(hole, end)
-    yield { offset: data, length: stop - data }
-    at = stop
-  }
+  for (let data = findData(fd, start, end); data !== undefined; data = findData(fd, data.offset + data.length, end))
+    yield data
 }
 
 /**

@@ -114,6 +114,7 @@ function dynamicImage(file: HostFile, header: VhdDynamicHeader, table: Buffer, s
 
   async function* extents(signal?: AbortSignal): AsyncGenerator<Extent> {
     const joiner = createExtentJoiner()
+    const findData = file.createDataFinder()
     for (let block = 0; block * 4 < table.length; block += 1) {
       const at = blockAt(block)
       if (at === undefined) continue
@@ -122,7 +123,7 @@ function dynamicImage(file: HostFile, header: VhdDynamicHeader, table: Buffer, s
       const host = at + bitmapSize
       for (const run of sectorRuns(await bitmapOf(at), 0, Math.min(blockSizeBytes, size - guest))) {
         if (!run.isSet) continue
-        for (const data of file.dataExtents(host + run.start, host + run.end)) {
+        for (const data of findData(host + run.start, host + run.end)) {
           const done = joiner.add(guest + data.offset - host, data.length)
           if (done) yield done
         }

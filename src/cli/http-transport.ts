@@ -53,7 +53,10 @@ export function createHttpTransport(options: HttpTransportOptions = {}): HttpTra
       const request = new Request(input, init)
       const sent = request.body === null ? undefined : new Uint8Array(await request.arrayBuffer())
       const answer = await call({
-        ...{ method: request.method, url: request.url, headers: Object.fromEntries(request.headers), body: sent },
+        method: request.method,
+        url: request.url,
+        headers: Object.fromEntries(request.headers),
+        body: sent,
         signal: init?.signal ?? undefined,
       })
       return toResponse(answer)
@@ -76,7 +79,9 @@ function send(
     typeof body === 'string' ? Buffer.byteLength(body) : body instanceof Uint8Array ? body.length : undefined
   return new Promise((resolve, reject) => {
     const request = (isTls ? requestTls : requestPlain)(url, {
-      ...{ method, agent: isTls ? tls : plain, timeout: idleTimeoutMs },
+      method,
+      agent: isTls ? tls : plain,
+      timeout: idleTimeoutMs,
       headers: { ...headers, ...(length === undefined ? {} : { 'content-length': length }) },
       ...(signal ? { signal } : {}),
     })

@@ -10,7 +10,6 @@ import type { VersionFlags } from './image-names.ts'
 import { resolveLatest } from './image.ts'
 import { cliProblems } from './problems.ts'
 import { createProgress } from './progress.ts'
-import { pullImage } from './pull-image.ts'
 
 export interface PullFlags extends VersionFlags {
   readonly out: string
@@ -65,6 +64,7 @@ export async function pullVersion(context: CliContext, flags: PullFlags): Promis
   const path = `${versionPath(connection, { ...flags, version })}/beginGetAccess`
   const { accessSAS: address, region } = await connection.client.post(path, request, { signal })
   if (typeof address !== 'string') throw new Error('beginGetAccess answered no address')
+  const { pullImage } = await import('./pull-image.ts')
   using progress = createProgress(context.err)
   const format = flags.format ?? formatOf(out)
   const pulled = await pullImage({

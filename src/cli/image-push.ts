@@ -22,7 +22,6 @@ import type { VersionFlags } from './image-names.ts'
 import { cliProblems } from './problems.ts'
 import { createProgress } from './progress.ts'
 import type { Progress } from './progress.ts'
-import { pushImage } from './push-image.ts'
 
 export interface PushFlags extends VersionFlags, Partial<Omit<DefinitionFacts, 'location'>> {
   readonly regions: string
@@ -114,6 +113,8 @@ export async function pushVersion(context: CliContext, file: string, flags: Push
   else await client.get(definitionPath(connection, flags), { signal })
   const path = versionPath(connection, flags)
   if ((await client.find(path, { signal })) !== undefined) throw cliProblems.VersionExists({ version: flags.version })
+  // Disk formats, hashing and compression are loaded by the commands that move bytes, not by every command.
+  const { pushImage } = await import('./push-image.ts')
   using progress = createProgress(context.err)
   const source = regions.find(({ name }) => normalizeRegionName(name) === normalizeRegionName(location))
   const pushed = await pushImage({

@@ -42,7 +42,7 @@ function addServerCommands(program: Command, context: CliContext): void {
     .description('run a server until Ctrl-C; prints "goldleaf ready http=... https=... data=..." when it answers')
     .option('--listen <address>', 'HOST:PORT for http; port 0 takes a free one (default 127.0.0.1:8080)')
     .option('--listen-https <address>', 'HOST:PORT for https (default: the same host, the next port)')
-    .option('--config <file>', 'JSON file: regions, limits, accelerator, ... (docs: src/server/README.md)')
+    .option('--config <file>', 'JSON file: regions, limits, accelerator, retryAfterSeconds, publicNames, ...')
     .option('--log-level <level>', 'debug, info, warn, error or silent (default info)')
     .action((_flags, command: Command) => serve(context, command.optsWithGlobals()))
   program

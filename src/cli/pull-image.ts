@@ -68,7 +68,7 @@ export async function pullImage(options: PullImageOptions): Promise<PulledImage>
   const pull: Pull = { options, clock, source, codec: createFrameCodec(), progress }
   const tree = await callAgain(() => fetchTree(pull), { clock, signal })
   const data = guestData(pull, tree)
-  await writeDiskImage(options.out, options.format, tree.virtualSizeBytes, data, { ...(signal ? { signal } : {}) })
+  await writeDiskImage(options.out, options.format, tree.virtualSizeBytes, data, { signal })
   return { root: source.root, virtualSizeBytes: tree.virtualSizeBytes, progress }
 }
 

@@ -198,7 +198,9 @@ async function send(
   return await callAgain(
     async () => {
       const answer = await options.transport.call({
-        ...{ method, url, signal },
+        method,
+        url,
+        signal,
         headers: {
           ...headers,
           authorization: `Bearer ${await options.token()}`,

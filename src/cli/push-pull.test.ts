@@ -42,7 +42,9 @@ const addressOf = (server: TransferServer, root: string, baseUrl = server.url) =
     server.transfer.signer,
     { region: 'westeurope', storageClass: 'Standard_LRS', root },
     {
-      ...{ format: 'vhd', expiresMs: Date.now() + 60_000, baseUrl },
+      format: 'vhd',
+      expiresMs: Date.now() + 60_000,
+      baseUrl,
     },
   ).uri
 
@@ -149,15 +151,13 @@ test('push goes on over a restart of the server, without sending again what was 
       server = await startTransferServer({ folder: data })
     }
     const pushed = await pushImage({
-      ...{
-        file: raw,
-        endpoint: network.url,
-        transport,
-        token: async () => token,
-        subscriptionId,
-        region: 'westeurope',
-        parallel: 1,
-      },
+      file: raw,
+      endpoint: network.url,
+      transport,
+      token: async () => token,
+      subscriptionId,
+      region: 'westeurope',
+      parallel: 1,
       onProgress: ({ bytesSent }) => void (bytesSent > 0 && (restarted ??= restart())),
     })
     assert.ok(restarted)

@@ -151,7 +151,8 @@ async function send(
     try {
       answer = await sendOnce(context, method, url, body, signal)
     } catch (error) {
-      if (error instanceof Problem || method !== 'GET' || !mayRepeat) throw unreachable(context, error, signal)
+      if (error instanceof Problem || method !== 'GET' || !mayRepeat || isUntrusted(error))
+        throw unreachable(context, error, signal)
       await context.clock.sleep(2 ** attempt * 100, signal)
       continue
     }
@@ -164,13 +165,22 @@ async function send(
   }
 }
 
+/** What a transport threw: `fetch` hides the reason in `cause`. */
+function reasonOf(error: unknown): unknown {
+  return error instanceof Error && error.cause instanceof Error ? error.cause : error
+}
+
+/** OpenSSL's names: UNABLE_TO_VERIFY_LEAF_SIGNATURE, SELF_SIGNED_CERT_IN_CHAIN, CERT_HAS_EXPIRED … */
+function isUntrusted(error: unknown): boolean {
+  const reason = reasonOf(error)
+  return reason instanceof Error && 'code' in reason && /CERT|UNABLE_TO_VERIFY|ALTNAME/.test(String(reason.code))
+}
+
 function unreachable(context: Context, error: unknown, signal: AbortSignal | undefined): unknown {
   if (error instanceof Problem || signal?.aborted) return error
-  const inner = error instanceof Error && error.cause instanceof Error ? error.cause : error
+  const inner = reasonOf(error)
   const reason = inner instanceof Error ? inner.message || inner.name : String(inner)
-  // OpenSSL's names: UNABLE_TO_VERIFY_LEAF_SIGNATURE, SELF_SIGNED_CERT_IN_CHAIN, CERT_HAS_EXPIRED …
-  const code = inner instanceof Error && 'code' in inner ? String(inner.code) : ''
-  const next = /CERT|UNABLE_TO_VERIFY|ALTNAME/.test(code)
+  const next = isUntrusted(error)
     ? "Its certificate is not trusted here: give the server's ca.pem (--ca-file or GOLDLEAF_CA_FILE), and an address that the certificate names."
     : 'Check that it is running, and the address.'
   const message = `The server at ${context.endpoint} cannot be reached: ${reason}. ${next}`

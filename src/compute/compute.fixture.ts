@@ -10,13 +10,14 @@ import { randomUuid } from '../base/random.ts'
 import { regionDirectory, type Region } from '../base/region.ts'
 import { openDiskImage } from '../blocks/open-disk-image.ts'
 import { openDatabase } from '../db/open.ts'
+import type { Db } from '../db/tables.ts'
 import type { ResolvedImage } from '../gallery/resolve-image.ts'
-import type { Behaviour, Change, RequestContext } from '../resources/behaviour.ts'
+import type { Behaviour, Change, RequestContext, StartWork } from '../resources/behaviour.ts'
 import { findResource, insertResource, updateResource } from '../resources/resource.rows.ts'
 import type { Draft, Resource } from '../resources/resource.ts'
 import { settleResource } from '../resources/settle.rows.ts'
 import { createDiskStores } from '../store/disk-stores.ts'
-import { createWork } from '../work/engine.ts'
+import { createWork, type WorkEngine } from '../work/engine.ts'
 import type { Operation } from '../work/workflow.ts'
 import { createCompute, type Compute } from './compute.ts'
 import { defaultComputeLimits, type ComputeDependencies } from './dependencies.ts'
@@ -83,8 +84,6 @@ export function fakeDiskBytes(folder: string) {
       const { format, virtualSizeBytes } = image
       return { path: pathOf(key), format, virtualSizeBytes }
     },
-    describe: async (key) => uploads.get(key),
-    revoke: async () => {},
     async remove(key) {
       uploads.delete(key)
       await rm(pathOf(key), { force: true })
@@ -139,6 +138,7 @@ export function contextOf(query: Record<string, string> = {}): RequestContext {
   }
 }
 
+/** Opens everything in a folder of its own; disposing closes and removes it. */
 export async function createWorld(makeProvider: (folder: string) => HypervisorProvider): Promise<World> {
   await using stack = new AsyncDisposableStack()
   const folder = await mkdtemp(join(tmpdir(), 'goldleaf-compute-'))
@@ -165,8 +165,7 @@ export async function createWorld(makeProvider: (folder: string) => HypervisorPr
     signSerialLog: async ({ vmId, baseUrl }) => `${baseUrl}/log/${vmId}?sig=1`,
     requestSweep: () => {},
   }
-  let compute = await createCompute(deps)
-  stack.defer(() => compute[Symbol.asyncDispose]())
+  const compute = stack.use(await createCompute(deps))
   const work = createWork({
     db,
     clock: systemClock,
@@ -179,125 +178,134 @@ export async function createWorld(makeProvider: (folder: string) => HypervisorPr
   })
   stack.defer(() => work.stop(2000))
   await work.run()
-
-  const behaviourOf = (id: string): Behaviour => {
-    const found = compute.behaviours.find((one) => one.type === findArmId(id)?.type)
-    if (!found) throw new Error(`no behaviour for ${id}`)
-    return found
-  }
-  const get = (id: string): Promise<Resource | undefined> => findResource(db, id.toLowerCase())
-  const begin = async (
-    resource: Resource,
-    intent: Operation['intent'],
-    start: JsonObject,
-    id: string,
-  ): Promise<void> => {
-    const { workflow, input } = start
-    if (typeof workflow !== 'string' || !isJsonObject(input)) throw new Error('no work')
-    const { key: resourceKey, location } = resource
-    await db
-      .transaction()
-      .execute((tx) =>
-        work.start(tx, { id, workflow, input, resourceKey, intent, subscriptionId, location, createdBy: 'me' }),
-      )
-    work.wake()
-  }
-  const put: World['put'] = async (text, given) => {
-    const id = findArmId(text)
-    if (!id) throw new Error('bad id')
-    const before = await get(text)
-    const draft: Draft = {
-      location: 'westeurope',
-      tags: undefined,
-      properties: { ...before?.properties },
-      envelope: { ...before?.envelope },
-      ...given,
-    }
-    let change: Change = { kind: before ? 'update' : 'create', id, before, after: draft, method: 'PUT' }
-    const behaviour = behaviourOf(text)
-    const context = contextOf()
-    change = { ...change, after: (await behaviour.prepare?.(change, context)) ?? draft }
-    await behaviour.check?.(change, context)
-    const start = await behaviour.write?.(change, context)
-    if (!start) throw new Error('nothing to do')
-    const operationId = randomUuid()
-    const row: Resource = {
-      ...change.after,
-      key: id.key,
-      id: text,
-      type: behaviour.type,
-      name: id.name,
-      parentKey: parentKey(id),
-      subscriptionId,
-      resourceGroupKey: parentKey(id),
-      provisioningState: 'Creating',
-      etag: randomUuid(),
-      createdMs: 1,
-      changedMs: 1,
-      createdBy: 'me',
-      changedBy: 'me',
-      operationId,
-    }
-    await db.transaction().execute(async (tx) => {
-      if (before) await updateResource(tx, row, before)
-      else await insertResource(tx, row)
-      await behaviour.commit?.(tx, change, context)
-    })
-    await begin(row, change.kind, { ...start }, operationId)
-    return work.wait(operationId)
-  }
-  const hold = async (resource: Resource, next: Partial<Resource> = {}): Promise<string> => {
-    const operationId = randomUuid()
-    if (!(await updateResource(db, { ...resource, ...next, operationId }, resource))) throw new Error('lost a race')
-    return operationId
-  }
-  const world: World = {
+  const owned = stack.move()
+  return {
     folder,
     compute,
     uploads,
     images,
     deps,
-    put,
-    get,
+    ...standInForArm({ db, work, compute }),
     async store(path) {
       const stored = await stores.store('westeurope', 'Standard_LRS').ingest({ path })
       stored.pin[Symbol.dispose]()
       const { root, virtualSizeBytes } = stored
       return { lun: 'os', region: 'westeurope', storageClass: 'Standard_LRS', root, virtualSizeBytes }
     },
+    reopen: async (provider) => owned.use(await createCompute({ ...deps, provider })),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
+}
+
+interface Parts {
+  readonly db: Db
+  readonly work: WorkEngine
+  readonly compute: Compute
+}
+
+/** What ARM does around the hooks, without its rules. */
+function standInForArm(parts: Parts): Pick<World, 'put' | 'act' | 'remove' | 'get' | 'show'> {
+  const { db, work } = parts
+  const get = (id: string): Promise<Resource | undefined> => findResource(db, id.toLowerCase())
+  return {
+    get,
+    put: (id, draft) => putResource(parts, id, draft),
     async act(text, action, body = {}, query = {}) {
       const id = findArmId(text)
       const resource = await get(text)
-      const run = behaviourOf(text).actions?.[action]
+      const run = behaviourOf(parts, text).actions?.[action]
       if (!id || !resource || !run) throw new Error(`no action ${action}`)
       const result = await run({ id, resource, body }, contextOf(query))
       if (result.kind === 'done') return isJsonObject(result.body) ? result.body : {}
-      const operationId = await hold(resource)
+      const operationId = await hold(db, resource)
       await db.transaction().execute(async (tx) => result.inTransaction?.(tx))
-      await begin(resource, 'action', { ...result.start }, operationId)
+      await begin(parts, resource, 'action', result.start, operationId)
       return work.wait(operationId)
     },
     async remove(text) {
       const resource = await get(text)
       if (!resource) throw new Error('nothing to remove')
-      const behaviour = behaviourOf(text)
+      const behaviour = behaviourOf(parts, text)
       await behaviour.checkRemove?.(resource, contextOf())
       const start = await behaviour.remove?.(resource, contextOf())
-      const operationId = await hold(resource, { provisioningState: 'Deleting' })
-      await begin(resource, 'delete', { ...start }, operationId)
+      const operationId = await hold(db, resource, { provisioningState: 'Deleting' })
+      await begin(parts, resource, 'delete', start, operationId)
       return work.wait(operationId)
     },
     async show(text, query = {}) {
       const resource = await get(text)
       if (!resource) throw new Error('nothing to show')
-      return (await behaviourOf(text).show?.(resource, contextOf(query))) ?? resource.properties
+      return (await behaviourOf(parts, text).show?.(resource, contextOf(query))) ?? resource.properties
     },
-    async reopen(provider) {
-      compute = await createCompute({ ...deps, provider })
-      return compute
-    },
-    [Symbol.asyncDispose]: async () => {},
   }
-  const owned = stack.move()
-  return { ...world, [Symbol.asyncDispose]: () => owned.disposeAsync() }
+}
+
+async function putResource(parts: Parts, text: string, given: Partial<Draft>): Promise<Operation> {
+  const { db, work } = parts
+  const id = findArmId(text)
+  if (!id) throw new Error('bad id')
+  const before = await findResource(db, id.key)
+  const behaviour = behaviourOf(parts, text)
+  const context = contextOf()
+  const draft: Draft = {
+    location: 'westeurope',
+    tags: undefined,
+    properties: { ...before?.properties },
+    envelope: { ...before?.envelope },
+    ...given,
+  }
+  let change: Change = { kind: before ? 'update' : 'create', id, before, after: draft, method: 'PUT' }
+  change = { ...change, after: (await behaviour.prepare?.(change, context)) ?? draft }
+  await behaviour.check?.(change, context)
+  const start = await behaviour.write?.(change, context)
+  const operationId = randomUuid()
+  const row: Resource = {
+    ...change.after,
+    key: id.key,
+    id: text,
+    type: behaviour.type,
+    name: id.name,
+    parentKey: parentKey(id),
+    subscriptionId,
+    resourceGroupKey: parentKey(id),
+    provisioningState: 'Creating',
+    etag: randomUuid(),
+    createdMs: 1,
+    changedMs: 1,
+    createdBy: 'me',
+    changedBy: 'me',
+    operationId,
+  }
+  await db.transaction().execute(async (tx) => {
+    if (before) await updateResource(tx, row, before)
+    else await insertResource(tx, row)
+    await behaviour.commit?.(tx, change, context)
+  })
+  await begin(parts, row, change.kind, start, operationId)
+  return work.wait(operationId)
+}
+
+function behaviourOf({ compute }: Parts, id: string): Behaviour {
+  const found = compute.behaviours.find((one) => one.type === findArmId(id)?.type)
+  if (!found) throw new Error(`no behaviour for ${id}`)
+  return found
+}
+
+async function begin(
+  { db, work }: Parts,
+  { key: resourceKey, location }: Resource,
+  intent: Operation['intent'],
+  start: StartWork | undefined,
+  id: string,
+): Promise<void> {
+  if (!start) throw new Error('nothing to do')
+  const request = { ...start, id, resourceKey, intent, subscriptionId, location, createdBy: 'me' }
+  await db.transaction().execute((tx) => work.start(tx, request))
+  work.wake()
+}
+
+async function hold(db: Db, resource: Resource, next: Partial<Resource> = {}): Promise<string> {
+  const operationId = randomUuid()
+  if (!(await updateResource(db, { ...resource, ...next, operationId }, resource))) throw new Error('lost a race')
+  return operationId
 }

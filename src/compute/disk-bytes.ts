@@ -33,12 +33,8 @@ export interface DiskBytes {
     readonly sizeBytes: number
   }): Promise<unknown>
   writeAddress(request: AddressRequest): Promise<string>
-  /** Ends the upload and checks the VHD; throws a Problem with the reason, and then the upload stays open. */
+  /** Ends the upload, takes its addresses back and checks the VHD; throws a Problem with the reason, and then the upload stays open. */
   finish(key: string): Promise<UploadedBytes>
-  /** Undefined: there is no such upload (any more). */
-  describe(key: string): Promise<{ readonly state: 'open' | 'complete' } | undefined>
-  /** Takes back every address of an upload. */
-  revoke(key: string): Promise<void>
   remove(key: string): Promise<void>
   /** An address at which a stored disk can be read as a fixed VHD. */
   signStoredDisk(request: {

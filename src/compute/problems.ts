@@ -53,15 +53,16 @@ export const computeProblems = defineProblems({
     say: (f: { reason: string }) =>
       `The virtual machine could not be started: ${f.reason} The server's log has the details; correct that, then call start.`,
   },
+  // Not `unavailable`: that is tried again and again, and an installation is not a matter of seconds.
   HypervisorMissing: {
-    kind: 'unavailable',
+    kind: 'conflict',
     code: 'HypervisorNotInstalled',
     say: (f: { program: string }) =>
       `This server cannot run virtual machines: the program '${f.program}' is not installed. ` +
       `On the server run 'apt-get install qemu-system-x86' (or set its path in the configuration), then call start.`,
   },
   FirmwareMissing: {
-    kind: 'unavailable',
+    kind: 'conflict',
     say: () =>
       `The image is of generation V2, which boots by UEFI, and this server has no UEFI firmware. ` +
       `On the server run 'apt-get install ovmf', then call start.`,

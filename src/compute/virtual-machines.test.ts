@@ -10,6 +10,7 @@ import { Problem } from '../base/problem.ts'
 import { GiB, MiB } from '../base/units.ts'
 import type { ResolvedImage } from '../gallery/resolve-image.ts'
 import { contextOf, createWorld, fakeProvider, idOf, type World } from './compute.fixture.ts'
+import { computeProblems } from './problems.ts'
 import { prepareVm } from './vm-draft.ts'
 import { findVmFacts } from './vm-facts.ts'
 
@@ -46,7 +47,9 @@ async function powerOf(world: World): Promise<string> {
   assert.ok('statuses' in view && Array.isArray(view.statuses))
   const codes = view.statuses.map((status: unknown) => (isJsonObject(status) ? status['code'] : undefined))
   assert.equal(codes[0], 'ProvisioningState/succeeded')
-  return String(codes.at(-1))
+  const power = codes.at(-1)
+  assert.ok(typeof power === 'string')
+  return power
 }
 
 test('a machine is created from the latest of a definition, keeps the reference as written and shows what was chosen', async () => {
@@ -180,7 +183,7 @@ test('an image that was deleted in between fails the creation with the code of A
   await world.remove(vmId)
 
   await withImage(world)
-  provider.failNextStart(new Problem('unavailable', 'HypervisorNotInstalled', 'no qemu'))
+  provider.failNextStart(computeProblems.HypervisorMissing({ program: 'qemu' }))
   assert.equal((await world.put(vmId, body())).error?.code, 'HypervisorNotInstalled')
   assert.equal((await world.put(vmId, {})).state, 'Succeeded')
   assert.equal(await powerOf(world), 'PowerState/running')

@@ -39,10 +39,10 @@ suite('installation', () => {
     assert.ok(secret.length >= 43)
     assert.ok(!(await readFile(file('installation.json'), 'utf8')).includes(secret))
     await unlink(file('client-secret'))
-    const { isClientSecret } = await openInstallation(data)
-    assert.equal(isClientSecret(secret), true)
-    assert.equal(isClientSecret(`${secret}x`), false)
-    assert.equal(isClientSecret(''), false)
+    const home = await openInstallation(data)
+    assert.equal(home.isClientSecret(secret), true)
+    assert.equal(home.isClientSecret(`${secret}x`), false)
+    assert.equal(home.isClientSecret(''), false)
   })
 
   test('a first start that was cut off before its last write goes on', async () => {

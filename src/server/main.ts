@@ -31,7 +31,7 @@ export async function startServer(config: ServerConfig): Promise<RunningServer> 
   wired.register(server.app)
   const { http, https } = await server.listen({ http: config.http, https: config.https })
   if (https === undefined) throw new Error('the HTTPS listener did not start')
-  await wired.start()
+  await wired.start([http, https])
   await publishServerFacts(config.dataFolder, {
     startedMs: clock.now(),
     endpoint: https,

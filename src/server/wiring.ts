@@ -59,8 +59,11 @@ export interface Wired extends AsyncDisposable {
   readonly installation: Installation
   /** Registers every route; call once, before listening. */
   register(app: FastifyInstance): void
-  /** Resumes operations and schedules, then the machines that should run. */
-  start(): Promise<void>
+  /**
+   * Resumes operations and schedules, then the machines that should run. `addresses`: what the listeners got; sources
+   * may be named under any of them.
+   */
+  start(addresses: readonly string[]): Promise<void>
 }
 
 /** The only place that constructs things: reads the configuration, opens what rests on disk, joins the rooms. */
@@ -96,7 +99,8 @@ export async function wire(config: ServerConfig, clock: Clock, logger: Logger): 
   )
   const compute = cleanup.use(await openCompute(room, transfer, sweeper))
   live.compute = compute
-  const gallery = galleryDependencies(room, transfer, compute, sweeper)
+  const ownAddresses: string[] = []
+  const gallery = galleryDependencies(room, transfer, compute, sweeper, ownAddresses)
   const work = cleanup.use(createWorkEngine(room, gallery, compute))
   addSchedules(work, sweeper, transfer, clock)
   const authenticate = createAuthenticator({ installation, clock })
@@ -141,7 +145,8 @@ export async function wire(config: ServerConfig, clock: Clock, logger: Logger): 
       })
       work.register(deleteResourceGroupWorkflow(() => engine))
     },
-    async start() {
+    async start(addresses) {
+      ownAddresses.push(...addresses)
       await work.run()
       compute.startMachines()
     },
@@ -196,6 +201,7 @@ function galleryDependencies(
   transfer: Transfer,
   compute: Compute,
   sweeper: Sweeper,
+  ownAddresses: readonly string[],
 ): GalleryDependencies {
   const { config, db, stores, regions, clock, logger } = room
   return {
@@ -207,7 +213,8 @@ function galleryDependencies(
     limits: { maximumReplicas: config.limits.replicas, maximumDiskBytes: diskLimit(config) },
     sources: {
       findDisk: (id) => compute.findDisk(id),
-      findBlob: (uri, baseUrl) => transfer.findBlob(uri, [baseUrl ?? new URL(uri).origin]),
+      findBlob: (uri, baseUrl) =>
+        transfer.findBlob(uri, baseUrl === undefined ? [new URL(uri).origin] : [baseUrl, ...ownAddresses]),
     },
     signDiskAddress: async ({ format, durationSeconds, baseUrl, ...disk }) =>
       signDiskAddress(transfer.signer, disk, { format, baseUrl, expiresMs: clock.now() + durationSeconds * 1000 }).uri,
@@ -247,7 +254,9 @@ function addSchedules(work: WorkEngine, sweeper: Sweeper, transfer: Transfer, cl
 /** Every root that a version, a disk, a machine or a finished push needs in a store. */
 async function findLiveRoots(store: DiskStore, db: Db, compute: Compute | undefined): Promise<ReadonlySet<string>> {
   const others = [...((await compute?.liveRoots()) ?? []), ...(await listUploadRoots(db))]
-  const here = others.filter(({ region, storageClass }) => region === store.region && storageClass === store.storageClass)
+  const here = others.filter(
+    ({ region, storageClass }) => region === store.region && storageClass === store.storageClass,
+  )
   const versions = await listLiveRoots(db, store.region, store.storageClass)
   return new Set([...versions, ...here.map(({ root }) => root)])
 }

@@ -78,19 +78,20 @@ export async function openFolderStore(options: FolderStoreOptions): Promise<Fold
   const files = options.files ?? nodeFileSystem
   const paths = pathsOf(folder)
   const isNew = !existsSync(paths.packs)
-  mkdirSync(folder, { recursive: true, mode: 0o750 })
-  const lock = lockStore(join(folder, 'LOCK'), place)
+  let lock: Disposable | undefined
   let index: FrameIndex | undefined
   try {
+    mkdirSync(folder, { recursive: true, mode: 0o750 })
+    lock = lockStore(join(folder, 'LOCK'), place)
     prepareFolders(paths)
     if (isNew) await files.syncFolder(folder)
-    const isRebuilt = !existsSync(paths.index)
+    const isRebuilt = !isNew && !existsSync(paths.index)
     index = openFrameIndex(paths.index)
     const packs = await reconcilePacks(paths.packs, index, logger, place)
-    return new FolderStore(options, files, paths, { index, packs, isRebuilt: isRebuilt && !isNew, lock })
+    return new FolderStore(options, files, paths, { index, packs, isRebuilt, lock })
   } catch (error) {
     index?.[Symbol.dispose]()
-    lock[Symbol.dispose]()
+    lock?.[Symbol.dispose]()
     throw asStorageProblem(error, place)
   }
 }

@@ -11,10 +11,11 @@ import type { FolderStore } from './folder-store.ts'
 import type { FrameFetcher } from './frame-fetch.ts'
 import { isZeroName, nameAt, nameBytes } from './frame-name.ts'
 import type { FrameWorkers } from './frame-workers.ts'
+import { leavesOf } from './leaf-pages.ts'
 import { openAnyManifest } from './open-manifest.ts'
 import { createProgress } from './progress.ts'
 import { readEncodedFrames } from './read-encoded.ts'
-import { admitFrames, leavesOf } from './receive.ts'
+import { admitFrames } from './receive.ts'
 import { chooseFolders, openRegionPin, openTargets, pinDisk, type CopySet, type RegionPin } from './transfer-targets.ts'
 
 export interface FrameDoorOptions {

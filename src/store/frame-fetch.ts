@@ -88,12 +88,26 @@ export class FrameFetcher {
     this.#options = options
   }
 
-  async fetch(names: readonly Uint8Array[]): Promise<FetchedFrames> {
-    const { workers } = this.#options
+  /** Reads frames for a reader: the first good copy is enough; copies that were asked before and had it wrong are repaired. */
+  fetch(names: readonly Uint8Array[]): Promise<FetchedFrames> {
+    return this.#fetch(names, false)
+  }
+
+  /** For frames that some copy lacks: reads them and puts them into every holder that does not have them. */
+  mend(names: readonly Uint8Array[]): Promise<FetchedFrames> {
+    return this.#fetch(names, true)
+  }
+
+  async #fetch(names: readonly Uint8Array[], isMending: boolean): Promise<FetchedFrames> {
+    const { workers, holders } = this.#options
     const starts = Array.from({ length: Math.ceil(names.length / framesPerJob) }, (_, index) => index * framesPerJob)
     const parts = await mapLimit(starts, workers.count * 2, async (start) => {
       const some = names.slice(start, start + framesPerJob)
-      const part = await this.#fetchPart(some)
+      const found = await this.#fetchPart(some)
+      const lacking = holders.flatMap((folder) =>
+        some.flatMap((name, index) => (isMending && folder.locate(name) === undefined ? [{ folder, index }] : [])),
+      )
+      const part = isMending ? { ...found, bad: lacking } : found
       return { start, part, repaired: part.bad.length > 0 ? await this.#repairAll(some, part) : 0 }
     })
     const lost = parts.flatMap(({ start, part }) => part.lost.map((one) => ({ ...one, index: start + one.index })))

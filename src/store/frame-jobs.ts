@@ -19,8 +19,11 @@ export type FrameJob =
   | { readonly kind: 'drop'; readonly batch: number }
   /** Checks encoded frames against their names and encodes them for this store. */
   | { readonly kind: 'admit'; readonly frames: EncodedBatch; readonly codec: CodecNumber }
-  /** Reads frames from packs, decodes and checks them; `wantBytes` false only checks. */
-  | { readonly kind: 'fetch'; readonly frames: readonly FrameAddress[]; readonly wantBytes: boolean }
+  /**
+   * Reads frames from packs, decodes and checks them. `into` (64 KiB for each) is shared memory: what is good is there
+   * when the job has ended, what is not good is zeros. Undefined: only checks.
+   */
+  | { readonly kind: 'fetch'; readonly frames: readonly FrameAddress[]; readonly into: SharedArrayBuffer | undefined }
   | { readonly kind: 'checkpoint'; readonly path: string }
 
 export interface FrameRun {
@@ -59,8 +62,6 @@ export interface AdmitResult {
 }
 
 export interface FetchResult {
-  /** n x 64 KiB; frames that are not good are zeros in it. */
-  readonly bytes: Uint8Array | undefined
   /** For each frame: 0 good, 1 gone (no file, or it is short), 2 not what its name says, 3 the disk failed. */
   readonly states: Uint8Array
 }

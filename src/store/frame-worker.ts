@@ -163,9 +163,9 @@ const gone = 1
 const corrupt = 2
 const failed = 3
 
-async function fetch(frames: readonly FrameAddress[], wantBytes: boolean): Promise<FetchResult> {
+async function fetch(frames: readonly FrameAddress[], into: SharedArrayBuffer | undefined): Promise<FetchResult> {
   const states = new Uint8Array(frames.length).fill(failed)
-  const bytes = wantBytes ? Buffer.from(new ArrayBuffer(frames.length * frameSizeBytes)) : undefined
+  const bytes = into && Buffer.from(into)
   let handle: FileHandle | undefined
   let path: string | undefined
   let isGone = false
@@ -181,8 +181,8 @@ async function fetch(frames: readonly FrameAddress[], wantBytes: boolean): Promi
         })
         if (handle) isGone = false
       }
-      const into = Buffer.allocUnsafe(read.to - read.from)
-      const bytesRead = await handle?.read(into, 0, into.length, read.from).then(
+      const packed = readInto(read.to - read.from)
+      const bytesRead = await handle?.read(packed, 0, packed.length, read.from).then(
         (result) => result.bytesRead,
         () => undefined,
       )
@@ -197,7 +197,7 @@ async function fetch(frames: readonly FrameAddress[], wantBytes: boolean): Promi
           states[member] = gone
           continue
         }
-        const encoded = into.subarray(frame.offset - read.from, frame.offset - read.from + frame.length)
+        const encoded = packed.subarray(frame.offset - read.from, frame.offset - read.from + frame.length)
         const target = bytes ? frameAt(bytes, member) : frameScratch
         const isGood = codec.decode(encoded, frame.codec, target) && sameBytes(nameOf(target), frame.name)
         states[member] = isGood ? 0 : corrupt
@@ -208,7 +208,7 @@ async function fetch(frames: readonly FrameAddress[], wantBytes: boolean): Promi
   } finally {
     await handle?.close()
   }
-  return { bytes, states }
+  return { states }
 }
 
 async function run(job: FrameJob): Promise<unknown> {
@@ -233,7 +233,7 @@ async function run(job: FrameJob): Promise<unknown> {
     case 'admit':
       return admit(job.frames, job.codec)
     case 'fetch':
-      return fetch(job.frames, job.wantBytes)
+      return fetch(job.frames, job.into)
     case 'checkpoint':
       checkpointFrameIndex(job.path)
       return undefined

@@ -3,6 +3,22 @@ import { leavesPerPage, pageBytes } from './disk-tree.ts'
 import type { Manifest } from './manifest.ts'
 import { isZeroName, nameAt, nameBytes, zeroName } from './frame-name.ts'
 
+export interface Leaf {
+  /** Number of the frame. */
+  readonly frame: number
+  readonly name: Uint8Array
+}
+
+/** A page's frames that hold data. */
+export function leavesOf(page: LeafPage): Leaf[] {
+  const leaves: Leaf[] = []
+  for (let leaf = 0; leaf < leavesPerPage; leaf += 1) {
+    const name = nameAt(page.leaves, leaf)
+    if (!isZeroName(name)) leaves.push({ frame: page.index * leavesPerPage + leaf, name })
+  }
+  return leaves
+}
+
 /** Gathers leaves that come in ascending order into pages; one page in memory. */
 export function createPageGatherer(emit: (page: LeafPage) => Promise<void>) {
   let index = -1

@@ -1,20 +1,23 @@
 import { open, rename, unlink, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { KiB } from '../base/units.ts'
 import { frameSizeBytes, type LeafPage } from './disk-store.ts'
 import { frameCount, hashPage, isZeroPage, leavesPerPage, pageBytes, pageCount, rootOf } from './disk-tree.ts'
 import type { DurableFile, FileSystem } from './durable-file.ts'
 import { ManifestCorrupt } from './errors.ts'
 import { checksum } from './frame-codec.ts'
-import { isZeroName, nameBytes, sameBytes } from './frame-name.ts'
+import { isZeroName, nameAt, nameBytes, sameBytes } from './frame-name.ts'
 
 /**
- * A manifest file (docs/design/store-format.md): the leaf pages that hold data, one behind the other; a table of (page index
- * u32, page hash) for each; a footer. Only what holds data takes room, and a page is read when it is needed.
+ * A manifest file (docs/design/store-format.md): the leaf pages that hold data, one behind the other, packed; a table of
+ * (page index, number of leaves, page hash) for each; a footer. Only what holds data takes room, and a page is read when
+ * it is needed.
  */
 const magic = Buffer.from('GLDLMANI')
 const footerBytes = 64
-const tableEntryBytes = 4 + nameBytes
-const bufferedPages = 64
+const tableEntryBytes = 8 + nameBytes
+const bitmapBytes = leavesPerPage / 8
+const bufferBytes = 512 * KiB
 
 export interface Manifest {
   readonly root: string
@@ -61,9 +64,53 @@ function parseFooter(bytes: Buffer): Footer | undefined {
   }
 }
 
-function* tableEntries(table: Buffer): Iterable<{ readonly index: number; readonly hash: Uint8Array }> {
+interface TableEntry {
+  readonly index: number
+  /** Leaves that hold data, 1 to 256. */
+  readonly leaves: number
+  readonly hash: Uint8Array
+}
+
+function* tableEntries(table: Buffer): Iterable<TableEntry> {
   for (let at = 0; at < table.length; at += tableEntryBytes)
-    yield { index: table.readUInt32LE(at), hash: table.subarray(at + 4, at + tableEntryBytes) }
+    yield {
+      index: table.readUInt32LE(at),
+      leaves: table.readUInt16LE(at + 4),
+      hash: table.subarray(at + 8, at + tableEntryBytes),
+    }
+}
+
+/** A full page as it is; else one bit a leaf, and the leaves that hold data. */
+function packPage(leaves: Uint8Array): { readonly bytes: Uint8Array; readonly count: number } {
+  const bitmap = Buffer.alloc(bitmapBytes)
+  const parts: Uint8Array[] = [bitmap]
+  for (let leaf = 0; leaf < leavesPerPage; leaf += 1) {
+    const name = nameAt(leaves, leaf)
+    if (isZeroName(name)) continue
+    bitmap.writeUInt8(bitmap.readUInt8(leaf >> 3) | (1 << (leaf & 7)), leaf >> 3)
+    parts.push(name)
+  }
+  const count = parts.length - 1
+  return { bytes: count === leavesPerPage ? leaves : Buffer.concat(parts), count }
+}
+
+function packedBytes(count: number): number {
+  return count === leavesPerPage ? pageBytes : bitmapBytes + count * nameBytes
+}
+
+/** Undefined where the bitmap does not fit the number of leaves. */
+function unpackPage(bytes: Buffer, count: number): Uint8Array | undefined {
+  if (bytes.length !== packedBytes(count)) return undefined
+  if (count === leavesPerPage) return bytes
+  const leaves = new Uint8Array(pageBytes)
+  let at = bitmapBytes
+  for (let leaf = 0; leaf < leavesPerPage; leaf += 1) {
+    if ((bytes.readUInt8(leaf >> 3) & (1 << (leaf & 7))) === 0) continue
+    if (at === bytes.length) return undefined
+    leaves.set(bytes.subarray(at, at + nameBytes), leaf * nameBytes)
+    at += nameBytes
+  }
+  return at === bytes.length ? leaves : undefined
 }
 
 async function readExactly(handle: FileHandle, position: number, length: number): Promise<Buffer> {
@@ -72,36 +119,53 @@ async function readExactly(handle: FileHandle, position: number, length: number)
   return into.subarray(0, bytesRead)
 }
 
-async function readTable(handle: FileHandle, root: string): Promise<{ footer: Footer; table: Buffer; size: number }> {
+interface Table {
+  readonly footer: Footer
+  readonly bytes: Buffer
+  /** Where each page starts in the file. */
+  readonly offsets: Float64Array
+  readonly fileBytes: number
+}
+
+async function readTable(handle: FileHandle, root: string): Promise<Table> {
   const { size } = await handle.stat()
   const footer = parseFooter(await readExactly(handle, Math.max(0, size - footerBytes), Math.min(size, footerBytes)))
   if (!footer) throw new ManifestCorrupt(root, 'footer')
   const tableLength = footer.pages * tableEntryBytes
-  if (size !== footer.pages * pageBytes + tableLength + footerBytes) throw new ManifestCorrupt(root, 'length')
-  const table = await readExactly(handle, footer.pages * pageBytes, tableLength)
+  if (tableLength + footerBytes > size) throw new ManifestCorrupt(root, 'length')
+  const bytes = await readExactly(handle, size - footerBytes - tableLength, tableLength)
+  const offsets = new Float64Array(footer.pages)
   let previous = -1
-  for (const { index } of tableEntries(table)) {
-    if (index <= previous || index >= pageCount(footer.virtualSizeBytes)) throw new ManifestCorrupt(root, 'page table')
+  let place = 0
+  let end = 0
+  let frames = 0
+  for (const { index, leaves } of tableEntries(bytes)) {
+    if (index <= previous || index >= pageCount(footer.virtualSizeBytes) || leaves < 1 || leaves > leavesPerPage)
+      throw new ManifestCorrupt(root, 'page table')
     previous = index
+    offsets[place] = end
+    place += 1
+    end += packedBytes(leaves)
+    frames += leaves
   }
-  if (rootOf(footer.virtualSizeBytes, tableEntries(table)) !== root) throw new ManifestCorrupt(root, 'root')
-  return { footer, table, size }
+  if (end + tableLength + footerBytes !== size || frames !== footer.frames) throw new ManifestCorrupt(root, 'length')
+  if (rootOf(footer.virtualSizeBytes, tableEntries(bytes)) !== root) throw new ManifestCorrupt(root, 'root')
+  return { footer, bytes, offsets, fileBytes: size }
 }
 
 /** Opens and checks a manifest down to its page hashes; pages are checked when they are read. */
 export async function openManifest(path: string, root: string): Promise<Manifest> {
   const handle = await open(path, 'r')
   try {
-    const { footer, table, size } = await readTable(handle, root)
-    return manifestOf(handle, root, footer, table, size)
+    return manifestOf(handle, root, await readTable(handle, root))
   } catch (error) {
     await handle.close()
     throw error
   }
 }
 
-function manifestOf(handle: FileHandle, root: string, footer: Footer, table: Buffer, size: number): Manifest {
-  const indexAt = (place: number): number => table.readUInt32LE(place * tableEntryBytes)
+function manifestOf(handle: FileHandle, root: string, { footer, bytes, offsets, fileBytes }: Table): Manifest {
+  const indexAt = (place: number): number => bytes.readUInt32LE(place * tableEntryBytes)
   const findPlace = (index: number): number | undefined => {
     let low = 0
     let high = footer.pages - 1
@@ -115,11 +179,12 @@ function manifestOf(handle: FileHandle, root: string, footer: Footer, table: Buf
     return undefined
   }
   const hashAt = (place: number): Uint8Array => {
-    return table.subarray(place * tableEntryBytes + 4, (place + 1) * tableEntryBytes)
+    return bytes.subarray(place * tableEntryBytes + 8, (place + 1) * tableEntryBytes)
   }
   const readPage = async (place: number): Promise<Uint8Array> => {
-    const leaves = await readExactly(handle, place * pageBytes, pageBytes)
-    if (leaves.length !== pageBytes || !sameBytes(hashPage(leaves), hashAt(place)))
+    const count = bytes.readUInt16LE(place * tableEntryBytes + 4)
+    const leaves = unpackPage(await readExactly(handle, offsets[place] ?? 0, packedBytes(count)), count)
+    if (!leaves || !sameBytes(hashPage(leaves), hashAt(place)))
       throw new ManifestCorrupt(root, `page ${indexAt(place)}`)
     return leaves
   }
@@ -127,7 +192,7 @@ function manifestOf(handle: FileHandle, root: string, footer: Footer, table: Buf
     root,
     virtualSizeBytes: footer.virtualSizeBytes,
     frames: footer.frames,
-    fileBytes: size,
+    fileBytes,
     *pageIndexes() {
       for (let place = 0; place < footer.pages; place += 1) yield indexAt(place)
     },
@@ -158,7 +223,7 @@ export interface ManifestWriter {
   abandon(): Promise<void>
 }
 
-/** Writes a manifest under a temporary name; memory: one buffer of pages and 36 bytes a page. */
+/** Writes a manifest under a temporary name; memory: one buffer of pages and 40 bytes a page. */
 export async function createManifestWriter(
   files: FileSystem,
   temporaryPath: string,
@@ -167,6 +232,7 @@ export async function createManifestWriter(
   const file: DurableFile = await files.create(temporaryPath)
   const table: Buffer[] = []
   let buffered: Uint8Array[] = []
+  let bufferedBytes = 0
   let position = 0
   let frames = 0
   let isOpen = true
@@ -174,7 +240,8 @@ export async function createManifestWriter(
     const chunks = buffered
     buffered = []
     const at = position
-    position += chunks.length * pageBytes
+    position += bufferedBytes
+    bufferedBytes = 0
     await file.write(chunks, at)
   }
   const close = async (): Promise<void> => {
@@ -192,14 +259,16 @@ export async function createManifestWriter(
       if (isZeroPage(leaves)) return
       const behindEnd = leaves.subarray(Math.max(0, frameCount(virtualSizeBytes) - index * leavesPerPage) * nameBytes)
       if (behindEnd.some((byte) => byte !== 0)) throw new RangeError(`page ${index} names frames behind the disk's end`)
+      const { bytes, count } = packPage(leaves)
       const entry = Buffer.alloc(tableEntryBytes)
       entry.writeUInt32LE(index, 0)
-      hashPage(leaves).copy(entry, 4)
+      entry.writeUInt16LE(count, 4)
+      hashPage(leaves).copy(entry, 8)
       table.push(entry)
-      for (let leaf = 0; leaf < leavesPerPage; leaf += 1)
-        if (!isZeroName(leaves.subarray(leaf * nameBytes, (leaf + 1) * nameBytes))) frames += 1
-      buffered.push(leaves)
-      if (buffered.length >= bufferedPages) await flush()
+      frames += count
+      buffered.push(bytes)
+      bufferedBytes += bytes.length
+      if (bufferedBytes >= bufferBytes) await flush()
     },
     async seal() {
       await flush()

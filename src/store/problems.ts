@@ -40,6 +40,9 @@ export function asStorageProblem(error: unknown, place: string): unknown {
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
   const sqlite = 'errcode' in error && typeof error.errcode === 'number' ? error.errcode & 0xff : 0
   if (fullCodes.has(code) || sqlite === 13) return storeProblems.StorageFull({ place }, { cause: error })
+  // SQLite's own words for the same: 8 read-only, 10 I/O error, 14 cannot open.
+  if ([8, 10, 14].includes(sqlite))
+    return storeProblems.StorageFailed({ place, reason: `index error ${sqlite}` }, { cause: error })
   if (/^E[A-Z]+$/.test(code)) return storeProblems.StorageFailed({ place, reason: code }, { cause: error })
   return error
 }

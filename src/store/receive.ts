@@ -2,17 +2,16 @@ import {
   frameSizeBytes,
   type DiskStore,
   type EncodedFrame,
-  type LeafPage,
   type StoredResult,
   type TransferOptions,
 } from './disk-store.ts'
-import { leavesPerPage } from './disk-tree.ts'
 import { FrameCorrupt } from './errors.ts'
 import { checksum } from './frame-codec.ts'
 import type { AdmitResult, EncodedBatch } from './frame-jobs.ts'
-import { hexOf, isZeroName, nameAt, nameBytes, nameKey } from './frame-name.ts'
+import { hexOf, nameAt, nameBytes, nameKey } from './frame-name.ts'
 import type { FrameWorkers } from './frame-workers.ts'
 import type { StoreContext } from './ingest.ts'
+import { leavesOf, type Leaf } from './leaf-pages.ts'
 import { findParent, openParent } from './parent.ts'
 import { createProgress } from './progress.ts'
 import { slidingWindow } from './sliding-window.ts'
@@ -93,6 +92,7 @@ export async function receiveDisk(
       const claimed = new Set<string>()
       const codec = folders[0]?.codec ?? 0
       const pages = async function* (): AsyncIterable<Asked> {
+        const waiting: Uint8Array[] = []
         for await (const page of from.leafPages(root)) {
           signal?.throwIfAborted()
           await targets.add(page)
@@ -103,9 +103,11 @@ export async function receiveDisk(
             bytesDone: (data.length - lacking.length) * frameSizeBytes,
             bytesSent: data.length * nameBytes,
           })
-          for (let at = 0; at < lacking.length; at += framesPerBatch)
-            yield { names: lacking.slice(at, at + framesPerBatch) }
+          // A page of a sparse disk may lack one frame only: requests gather the frames of many.
+          waiting.push(...lacking)
+          while (waiting.length >= framesPerBatch) yield { names: waiting.splice(0, framesPerBatch) }
         }
+        if (waiting.length > 0) yield { names: waiting }
       }
       const start = async ({ names }: Asked) => {
         signal?.throwIfAborted()
@@ -140,20 +142,6 @@ function checkAsked(names: readonly Uint8Array[], frames: readonly EncodedFrame[
   })
 }
 
-interface Leaf {
-  readonly frame: number
-  readonly name: Uint8Array
-}
-
-export function leavesOf(page: LeafPage): Leaf[] {
-  const leaves: Leaf[] = []
-  for (let leaf = 0; leaf < leavesPerPage; leaf += 1) {
-    const name = nameAt(page.leaves, leaf)
-    if (!isZeroName(name)) leaves.push({ frame: page.index * leavesPerPage + leaf, name })
-  }
-  return leaves
-}
-
 function lackingIn(
   targets: TransferTargets,
   data: readonly Leaf[],
@@ -172,7 +160,9 @@ function lackingIn(
   })
 }
 
-async function countData(pages: AsyncIterable<LeafPage>): Promise<{ frames: number; sample: Uint8Array[] }> {
+async function countData(
+  pages: AsyncIterable<Parameters<typeof leavesOf>[0]>,
+): Promise<{ frames: number; sample: Uint8Array[] }> {
   let frames = 0
   let sample: Uint8Array[] = []
   for await (const page of pages) {

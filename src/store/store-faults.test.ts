@@ -134,6 +134,7 @@ suite('damage at rest', () => {
     await assertReads(store, root, disk)
     const verified = await store.verify(root)
     assert.deepEqual(verified.lost, [])
+    assert.ok(verified.repaired > 0)
     const clean = await store.verify(root)
     assert.deepEqual(clean, {
       framesChecked: 3 * disk.frames.size,
@@ -142,6 +143,21 @@ suite('damage at rest', () => {
       lost: [],
     })
     assert.ok(scene.log.messages.includes('frames were repaired from another copy'))
+    // Each zone can do without the others now.
+    const away = (zone: string): string => `${folderOf(scene, zone)}-away`
+    for (const zone of ['zone1', 'zone2', 'zone3']) {
+      const others = ['zone1', 'zone2', 'zone3'].filter((one) => one !== zone)
+      await scene.restart(() => {
+        for (const other of others) renameSync(folderOf(scene, other), away(other))
+      })
+      await assertReads(scene.stores.store('here', 'Standard_ZRS'), root, disk)
+      await scene.restart(() => {
+        for (const other of others) {
+          rmSync(folderOf(scene, other), { recursive: true })
+          renameSync(away(other), folderOf(scene, other))
+        }
+      })
+    }
   })
 
   test('a flipped bit anywhere in a manifest is noticed; ZRS repairs it, LRS refuses the disk', async () => {

@@ -1,13 +1,15 @@
 import type { Logger } from '../base/logger.ts'
-import { frameSizeBytes, type LeafPage, type TransferOptions, type VerifyResult } from './disk-store.ts'
+import { frameSizeBytes, type TransferOptions, type VerifyResult } from './disk-store.ts'
 import { DiskMissing, ManifestCorrupt } from './errors.ts'
 import type { FolderStore } from './folder-store.ts'
 import type { FrameFetcher } from './frame-fetch.ts'
 import type { Manifest } from './manifest.ts'
 import { createProgress } from './progress.ts'
-import { leavesOf } from './receive.ts'
+import { leavesOf, type Leaf } from './leaf-pages.ts'
 import { slidingWindow } from './sliding-window.ts'
 import type { CopySet } from './transfer-targets.ts'
+
+const framesPerBatch = 64
 
 export interface VerifyOptions {
   readonly set: CopySet
@@ -45,68 +47,77 @@ async function readWhole(folder: FolderStore, root: string): Promise<Manifest> {
   }
 }
 
-/** A whole manifest, and how many copies' manifests it repaired. */
-async function settleManifests(
-  options: VerifyOptions,
-): Promise<{ manifest: Manifest; unrepaired: FolderStore[]; repaired: number }> {
-  const { set, root, holders } = options
-  let good: Manifest | undefined
+/** A whole manifest, and the copies whose own is damaged or absent. */
+async function findManifest({ root, holders }: VerifyOptions): Promise<{ manifest: Manifest; bad: FolderStore[] }> {
+  let manifest: Manifest | undefined
   let failure: unknown = new DiskMissing(root)
   const bad: FolderStore[] = []
   for (const folder of holders) {
     try {
-      const manifest = await readWhole(folder, root)
-      if (good) await manifest.close()
-      else good = manifest
+      const found = await readWhole(folder, root)
+      if (manifest) await found.close()
+      else manifest = found
     } catch (error) {
-      if (!(error instanceof ManifestCorrupt) && !(error instanceof DiskMissing)) throw error
+      if (!(error instanceof ManifestCorrupt) && !(error instanceof DiskMissing)) {
+        await manifest?.close()
+        throw error
+      }
       if (error instanceof ManifestCorrupt) failure = error
       bad.push(folder)
     }
   }
-  if (!good) throw failure
-  let repaired = 0
-  const unrepaired: FolderStore[] = []
-  for (const folder of bad) {
-    if (await repairManifest(folder, good, set.logger)) repaired += 1
-    else unrepaired.push(folder)
+  if (!manifest) throw failure
+  return { manifest, bad }
+}
+
+/** Leaves of many pages together where pages hold few. */
+async function* leafBatches(manifest: Manifest): AsyncIterable<readonly Leaf[]> {
+  let batch: Leaf[] = []
+  for await (const page of manifest.pages()) {
+    batch.push(...leavesOf(page))
+    if (batch.length < framesPerBatch) continue
+    yield batch
+    batch = []
   }
-  return { manifest: good, unrepaired, repaired }
+  if (batch.length > 0) yield batch
 }
 
 /** Re-hashes every frame of every copy; what is bad in one and good in another is put back. */
 export async function verifyDisk(options: VerifyOptions): Promise<VerifyResult> {
-  const { holders, fetcher, transfer } = options
+  const { holders, fetcher, transfer, set } = options
   const { signal } = transfer
-  const { manifest, repaired: manifests } = await settleManifests(options)
+  const { manifest, bad } = await findManifest(options)
   try {
     const progress = createProgress(transfer.onProgress, manifest.frames * frameSizeBytes * holders.length)
     let framesChecked = 0
-    let repaired = manifests
+    let repaired = 0
     const lost: number[] = []
-    const start = async (page: LeafPage) => {
+    const start = async (leaves: readonly Leaf[]) => {
       signal?.throwIfAborted()
-      const leaves = leavesOf(page)
       const names = leaves.map(({ name }) => name)
-      const bad = new Set<number>()
-      for (const folder of holders) for (const index of await fetcher.check(folder, names)) bad.add(index)
-      const suspects = [...bad].sort((a, b) => a - b)
+      const suspect = new Set<number>()
+      for (const folder of holders) for (const index of await fetcher.check(folder, names)) suspect.add(index)
+      const suspects = [...suspect].sort((a, b) => a - b)
       const wanted = suspects.flatMap((index) => names[index] ?? [])
-      const result = wanted.length > 0 ? await fetcher.fetch(wanted) : { lost: [], repaired: 0 }
+      // Asks copy after copy and puts back what one lacks: `check` has already forgotten what is bad.
+      const result = wanted.length > 0 ? await fetcher.mend(wanted) : { lost: [], repaired: 0 }
       return {
         checked: names.length * holders.length,
         repaired: result.repaired,
         lost: result.lost.flatMap(({ index }) => leaves[suspects[index] ?? -1]?.frame ?? []),
       }
     }
-    await slidingWindow(manifest.pages(), 4, start, async (page) => {
+    await slidingWindow(leafBatches(manifest), 4, start, async (batch) => {
       signal?.throwIfAborted()
-      framesChecked += page.checked
-      repaired += page.repaired
-      lost.push(...page.lost.map((frame) => frame * frameSizeBytes))
-      const bytes = page.checked * frameSizeBytes
+      framesChecked += batch.checked
+      repaired += batch.repaired
+      lost.push(...batch.lost.map((frame) => frame * frameSizeBytes))
+      const bytes = batch.checked * frameSizeBytes
       progress.add({ bytesDone: bytes, bytesRead: bytes })
     })
+    // After their frames: a manifest in its place names only frames that are there.
+    if (lost.length === 0)
+      for (const folder of bad) if (await repairManifest(folder, manifest, set.logger)) repaired += 1
     return { framesChecked, bytesChecked: framesChecked * frameSizeBytes, repaired, lost }
   } finally {
     await manifest.close()

@@ -255,7 +255,8 @@ suite('blobs', () => {
     assert.equal((await readdir(join(server.folder, 'uploads'))).length, before)
     assert.equal((await fetch(url('broken'), { headers: auth })).status, 404)
     const list = await fetch(`${url('broken')}?comp=blocklist`, {
-      ...{ method: 'PUT', headers: auth },
+      method: 'PUT',
+      headers: auth,
       body: '<?xml version="1.0"?><BlockList><Latest>QUFB</Latest></BlockList>',
     })
     assert.deepEqual([list.status, list.headers.get('x-ms-error-code')], [400, 'InvalidBlockList'])

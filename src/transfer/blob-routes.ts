@@ -134,8 +134,12 @@ async function serveContainer(
   await reply
     .code(request.method === 'PUT' ? 201 : 200)
     .headers({
-      ...{ 'x-ms-version': storageVersion, etag: '"0x1"', 'last-modified': new Date(0).toUTCString() },
-      ...{ 'x-ms-lease-status': 'unlocked', 'x-ms-lease-state': 'available', 'x-ms-has-immutability-policy': 'false' },
+      'x-ms-version': storageVersion,
+      etag: '"0x1"',
+      'last-modified': new Date(0).toUTCString(),
+      'x-ms-lease-status': 'unlocked',
+      'x-ms-lease-state': 'available',
+      'x-ms-has-immutability-policy': 'false',
     })
     .send()
 }

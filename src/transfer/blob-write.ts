@@ -56,7 +56,9 @@ export async function createPageBlob(writer: BlobWriter, write: BlobWrite): Prom
     })
   if (sizeBytes % 512 !== 0)
     throw transferProblems.InvalidHeaderValue({
-      ...{ header: 'x-ms-blob-content-length', value: String(sizeBytes), expected: 'a multiple of 512' },
+      header: 'x-ms-blob-content-length',
+      value: String(sizeBytes),
+      expected: 'a multiple of 512',
     })
   await replaceBlob(writer, write, 'page', async (id) => {
     await area.files.ensureRoom(0)
@@ -79,7 +81,11 @@ export async function putWholeBlob(writer: BlobWriter, write: BlobWrite): Promis
     await files.create(id, announced ?? 0)
     await using file = await files.open(id)
     const received = await receiveBody(file, abortable(request, signal), {
-      ...{ offset: 0, maxBytes: limitBytes, tooLarge, fresh: true, md5: headerOf(request, 'content-md5') },
+      offset: 0,
+      maxBytes: limitBytes,
+      tooLarge,
+      fresh: true,
+      md5: headerOf(request, 'content-md5'),
       check: () => files.ensureRoom(0),
     })
     if ('broken' in received)
@@ -191,18 +197,24 @@ export async function replaceBlob(
     try {
       const sizeBytes = await area.track(id, (signal) => fill(id, signal))
       const facts: UploadFacts = {
-        ...{ type, grants: [], metadata: metadataOf(request) },
+        type,
+        grants: [],
+        metadata: metadataOf(request),
         contentType: headerOf(request, 'x-ms-blob-content-type') ?? headerOf(request, 'content-type'),
       }
       const row: Upload = {
-        ...{ id, kind: 'blob', address, subscriptionId, sizeBytes, state: 'complete', facts },
-        ...{
-          root: undefined,
-          region: undefined,
-          storageClass: undefined,
-          createdMs: clock.now(),
-          expiresMs: undefined,
-        },
+        id,
+        kind: 'blob',
+        address,
+        subscriptionId,
+        sizeBytes,
+        state: 'complete',
+        facts,
+        root: undefined,
+        region: undefined,
+        storageClass: undefined,
+        createdMs: clock.now(),
+        expiresMs: undefined,
       }
       const before = await db.transaction().execute(async (tx) => {
         const found = await findUploadByAddress(tx, 'blob', address)

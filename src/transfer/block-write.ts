@@ -31,7 +31,11 @@ export async function putBlock(writer: BlobWriter, write: BlobWrite, query: URLS
       try {
         await using file = await open(temporary, 'wx+')
         const received = await receiveBody(file, abortable(request, signal), {
-          ...{ offset: 0, maxBytes: limitBytes, tooLarge, fresh: true, md5: headerOf(request, 'content-md5') },
+          offset: 0,
+          maxBytes: limitBytes,
+          tooLarge,
+          fresh: true,
+          md5: headerOf(request, 'content-md5'),
           check: () => files.ensureRoom(0),
         })
         if ('broken' in received)
@@ -144,8 +148,17 @@ async function ensureBlockBlob({ area, db, clock }: BlobWriter, write: BlobWrite
   await area.files.create(id, 0)
   const createdMs = clock.now()
   const upload: Upload = {
-    ...{ id, kind: 'blob', address, subscriptionId, sizeBytes: 0, state: 'open', facts: { type: 'block', grants: [] } },
-    ...{ root: undefined, region: undefined, storageClass: undefined, createdMs },
+    id,
+    kind: 'blob',
+    address,
+    subscriptionId,
+    sizeBytes: 0,
+    state: 'open',
+    facts: { type: 'block', grants: [] },
+    root: undefined,
+    region: undefined,
+    storageClass: undefined,
+    createdMs,
     expiresMs: createdMs + area.limits.abandonedAfterMs,
   }
   await insertUpload(db, upload)

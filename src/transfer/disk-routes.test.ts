@@ -24,7 +24,9 @@ suite('downloads of stored disks', () => {
       server.transfer.signer,
       { region, storageClass: 'Standard_LRS', root },
       {
-        ...{ format, expiresMs: Date.now() + 60_000, baseUrl: server.url },
+        format,
+        expiresMs: Date.now() + 60_000,
+        baseUrl: server.url,
       },
     )
   before(async () => {
@@ -89,7 +91,9 @@ suite('downloads of stored disks', () => {
       server.transfer.signer,
       { region: 'westeurope', storageClass: 'Standard_LRS', root: '0'.repeat(64) },
       {
-        ...{ format: 'raw', expiresMs: Date.now() + 60_000, baseUrl: server.url },
+        format: 'raw',
+        expiresMs: Date.now() + 60_000,
+        baseUrl: server.url,
       },
     )
     assert.equal(await status(absent.uri), 404)

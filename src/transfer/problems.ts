@@ -10,7 +10,7 @@ export const transferProblems = defineProblems({
   },
   NoAuthenticationInformation: {
     kind: 'unauthenticated',
-    say: (_: object) =>
+    say: () =>
       'The request carries neither a signed address nor a bearer token. Use the address as it was handed out, with its query, or send an Authorization header.',
   },
   BlobNotFound: {
@@ -61,7 +61,7 @@ export const transferProblems = defineProblems({
   },
   InvalidBlockId: {
     kind: 'invalid',
-    say: (_: object) => 'The block id must be base64 of 1 to 64 bytes. Correct the blockid parameter.',
+    say: () => 'The block id must be base64 of 1 to 64 bytes. Correct the blockid parameter.',
   },
   InvalidXmlDocument: {
     kind: 'invalid',
@@ -73,7 +73,7 @@ export const transferProblems = defineProblems({
   },
   Md5Mismatch: {
     kind: 'invalid',
-    say: (_: object) => 'The body does not match its Content-MD5: it was changed on the way. Send it again.',
+    say: () => 'The body does not match its Content-MD5: it was changed on the way. Send it again.',
   },
   RequestBodyTooLarge: {
     kind: 'tooLarge',
@@ -140,7 +140,7 @@ export const transferProblems = defineProblems({
   CopySourceNotSupported: {
     kind: 'invalid',
     code: 'CannotVerifyCopySource',
-    say: (_: object) => 'Copying from another address is not supported. Send the bytes in the request body.',
+    say: () => 'Copying from another address is not supported. Send the bytes in the request body.',
   },
   UnsupportedOperation: {
     kind: 'methodNotAllowed',

@@ -140,7 +140,12 @@ async function createBlobAddress(request: FastifyRequest, reply: FastifyReply, d
   await deps.authorize(caller, action, `/subscriptions/${deps.defaultSubscriptionId}`)
   const expiresMs = deps.clock.now() + seconds * 1000
   const signed = signBlobAddress(deps.signer, {
-    ...{ account, container, blob, right, expiresMs, baseUrl: deps.baseUrlOf(request) },
+    account,
+    container,
+    blob,
+    right,
+    expiresMs,
+    baseUrl: deps.baseUrlOf(request),
   })
   await reply.code(201).send({ ...signed, expiresOn: new Date(expiresMs).toISOString() })
 }

@@ -44,7 +44,10 @@ async function receivePart(writer: BlobWriter, write: BlobWrite, upload: Upload,
     // From here on, what was beyond `start` is no longer what it was.
     if (start < before) await keep(0)
     const received = await receiveBody(file, abortable(request, signal), {
-      ...{ offset: start, maxBytes: end - start, tooLarge, fresh: false },
+      offset: start,
+      maxBytes: end - start,
+      tooLarge,
+      fresh: false,
       // What is kept so far survives a crash of this server.
       check: async (written) => {
         await files.ensureRoom(0)

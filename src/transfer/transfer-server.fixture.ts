@@ -50,7 +50,9 @@ export async function startTransferServer(options: ServerOptions = {}): Promise<
   const clock = options.clock ?? systemClock
   const errors: string[] = []
   const logger: Logger = {
-    ...{ debug() {}, info() {}, warn() {} },
+    debug() {},
+    info() {},
+    warn() {},
     error: (fields, message) => errors.push(`${message} ${JSON.stringify(fields)}`),
   }
   await mkdir(folder, { recursive: true })
@@ -58,12 +60,24 @@ export async function startTransferServer(options: ServerOptions = {}): Promise<
   const openStores = await createDiskStores({ regions: [region(folder, 'westeurope')], workers: 1 })
   const stores = options.wrapStores?.(openStores) ?? openStores
   const transfer = await openTransfer({
-    ...{ dataDir: folder, db: database.db, clock, logger, key: Buffer.alloc(32, 7), stores, openDiskImage },
+    dataDir: folder,
+    db: database.db,
+    clock,
+    logger,
+    key: Buffer.alloc(32, 7),
+    stores,
+    openDiskImage,
     limits: options.limits,
   })
   const server = createHttpServer({ logger, closeTimeoutMs: 100 })
   registerTransfer(server.app, {
-    ...{ ...transfer, db: database.db, clock, logger, stores, baseUrlOf, defaultSubscriptionId: subscriptionId },
+    ...transfer,
+    db: database.db,
+    clock,
+    logger,
+    stores,
+    baseUrlOf,
+    defaultSubscriptionId: subscriptionId,
     authenticate: async (header) => {
       if (header !== `Bearer ${token}`) throw new Problem('unauthenticated', 'InvalidAuthenticationToken', 'no')
       return { objectId: 'o', tenantId: 't', name: 'n', appId: 'a' }
@@ -76,7 +90,12 @@ export async function startTransferServer(options: ServerOptions = {}): Promise<
   })
   const { http } = await server.listen({ http: { host: '127.0.0.1', port: 0 } })
   return {
-    ...{ url: http, transfer, stores, db: database.db, folder, errors },
+    url: http,
+    transfer,
+    stores,
+    db: database.db,
+    folder,
+    errors,
     async [Symbol.asyncDispose]() {
       await server.close()
       await openStores[Symbol.asyncDispose]()
@@ -88,14 +107,12 @@ export async function startTransferServer(options: ServerOptions = {}): Promise<
 
 function region(folder: string, name: string): Region {
   return {
-    ...{
-      name,
-      displayName: 'West Europe',
-      zones: [],
-      pairedRegion: undefined,
-      geographyGroup: 'Europe',
-      zoneFolders: [],
-    },
+    name,
+    displayName: 'West Europe',
+    zones: [],
+    pairedRegion: undefined,
+    geographyGroup: 'Europe',
+    zoneFolders: [],
     stampFolders: [join(folder, 'regions', name)],
   }
 }

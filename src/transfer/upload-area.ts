@@ -8,6 +8,7 @@ import type { DiskFormat, DiskImage } from '../blocks/disk-image.ts'
 import type { Db } from '../db/tables.ts'
 import type { AddressSigner } from './address-signer.ts'
 import { transferProblems } from './problems.ts'
+import type { AddressRight } from './signed-address.ts'
 import { createUploadFiles, type UploadFiles } from './upload-files.ts'
 import {
   deleteUpload,
@@ -115,139 +116,186 @@ export interface DescribedUpload {
 const strayAfterMs = 3_600_000
 
 export async function createUploadArea(options: UploadAreaOptions): Promise<UploadArea> {
-  const { db, clock, logger, signer } = options
-  const limits = { ...defaultUploadLimits, ...options.limits }
   const files = await createUploadFiles(join(options.dataDir, 'uploads'))
   const locks = createUsageLocks()
-  const running = new Map<string, Set<AbortController>>()
-  const disk = (key: string): Promise<Upload | undefined> => findUploadByAddress(db, 'disk', key)
-
-  async function getDisk(key: string): Promise<Upload> {
-    const upload = await disk(key)
-    if (!upload) throw transferProblems.BlobNotFound({ name: nameOfKey(key) })
-    return upload
+  const core: Core = {
+    options,
+    files,
+    locks,
+    limits: { ...defaultUploadLimits, ...options.limits },
+    running: new Map(),
   }
-
-  async function address(request: AddressRequest, right: 'read' | 'write'): Promise<string> {
-    const upload = await getDisk(request.key)
-    if (right === 'write' && upload.state !== 'open')
-      throw transferProblems.UploadClosed({ name: nameOfKey(request.key) })
-    const issued = signer.issue(`upload/${upload.id}`, right, request.expiresMs)
-    await changeFacts(db, locks, upload.id, (facts) => ({ ...facts, grants: [...facts.grants, issued.grantId] }))
-    // `abcd` as in Azure: storage SDKs insist on container and blob names in an address.
-    return `${request.baseUrl}/disk-upload/${upload.id}/abcd?${issued.query}`
-  }
-
-  async function revokeAll(id: string): Promise<void> {
-    await changeFacts(db, locks, id, (facts) => ({ ...facts, grants: [] }))
-    for (const abort of running.get(id) ?? [])
-      abort.abort(transferProblems.AuthenticationFailed({ reason: 'it was revoked.' }))
-  }
-
-  async function removeUpload(id: string): Promise<void> {
-    for (const abort of running.get(id) ?? []) abort.abort(transferProblems.BlobNotFound({ name: id }))
-    await locks.own(id, async () => {
-      await deleteUpload(db, id)
-      await files.remove(id)
-    })
-  }
-
   return {
     files,
     locks,
-    limits,
-    async createUpload({ key, subscriptionId, sizeBytes, expiresMs }) {
-      checkSize(sizeBytes, limits.maxUploadBytes)
-      const found = await disk(key)
-      if (found && found.state === 'open' && found.sizeBytes === sizeBytes) return { id: found.id }
-      if (found) await removeUpload(found.id)
-      await files.ensureRoom(0)
-      const id = randomUuid()
-      await files.create(id, sizeBytes)
-      await insertUpload(db, {
-        ...{ id, kind: 'disk', address: key, subscriptionId, sizeBytes, state: 'open' },
-        facts: { type: 'page', grants: [] },
-        ...{ root: undefined, region: undefined, storageClass: undefined },
-        createdMs: clock.now(),
-        expiresMs: expiresMs ?? clock.now() + limits.abandonedAfterMs,
-      })
-      return { id }
-    },
-    writeAddress: (request) => address(request, 'write'),
-    readAddress: (request) => address(request, 'read'),
+    limits: core.limits,
+    ...diskUploads(core),
+    track: (id, work) => track(core, id, work),
+    sweepUploads: (nowMs) => sweepUploads(core, nowMs),
+    removeUpload: (id) => removeUpload(core, id),
+  }
+}
+
+/** What the functions below share. */
+interface Core {
+  readonly options: UploadAreaOptions
+  readonly files: UploadFiles
+  readonly locks: UsageLocks
+  readonly limits: UploadLimits
+  /** Requests in flight by upload. */
+  readonly running: Map<string, Set<AbortController>>
+}
+
+type DiskUploads = Pick<
+  UploadArea,
+  'createUpload' | 'writeAddress' | 'readAddress' | 'finish' | 'describe' | 'revoke' | 'remove'
+>
+
+function diskUploads(core: Core): DiskUploads {
+  const { files } = core
+  const find = (key: string) => findUploadByAddress(core.options.db, 'disk', key)
+  return {
+    createUpload: (request) => createDiskUpload(core, request),
+    writeAddress: (request) => signUpload(core, request, 'write'),
+    readAddress: (request) => signUpload(core, request, 'read'),
     async finish(key) {
-      const upload = await getDisk(key)
-      await revokeAll(upload.id)
-      return await locks.own(upload.id, () => finishUpload(upload.id, key))
+      const { id } = await getDisk(core, key)
+      await revokeAll(core, id)
+      return await core.locks.own(id, () => finishUpload(core, id, key))
     },
     async describe(key) {
-      const upload = await disk(key)
+      const upload = await find(key)
       if (!upload) return undefined
       const { id, state, sizeBytes, facts } = upload
       const format = facts.format as DiskFormat | undefined
       return { id, state, sizeBytes, path: files.dataPath(id), format, virtualSizeBytes: facts.virtualSizeBytes }
     },
     async revoke(key) {
-      const upload = await disk(key)
-      if (upload) await revokeAll(upload.id)
+      const upload = await find(key)
+      if (upload) await revokeAll(core, upload.id)
     },
     async remove(key) {
-      for (let upload = await disk(key); upload; upload = await disk(key)) await removeUpload(upload.id)
+      for (let upload = await find(key); upload; upload = await find(key)) await removeUpload(core, upload.id)
     },
-    async track(id, work) {
-      const abort = new AbortController()
-      const all = running.get(id) ?? new Set()
-      running.set(id, all.add(abort))
-      try {
-        return await work(abort.signal)
-      } catch (error) {
-        if (abort.signal.aborted && !(error instanceof Problem)) throw abort.signal.reason
-        throw error
-      } finally {
-        all.delete(abort)
-        if (all.size === 0) running.delete(id)
-      }
-    },
-    async sweepUploads(nowMs) {
-      let removed = 0
-      for (const upload of await listExpiredUploads(db, nowMs)) {
-        if (locks.isUsed(upload.id)) continue
-        await removeUpload(upload.id)
-        removed += 1
-      }
-      const found = await files.list()
-      const known = await listUploadIds(db)
-      for (const { id, changedMs } of found) {
-        if (known.has(id) || locks.isUsed(id) || changedMs > nowMs - strayAfterMs) continue
-        await files.remove(id)
-        removed += 1
-      }
-      await signer.sweep()
-      if (removed > 0) logger.info({ removed }, 'abandoned uploads removed')
-      return { removed }
-    },
-    removeUpload,
   }
+}
 
-  async function finishUpload(id: string, key: string): Promise<UploadedFile> {
-    const upload = await findUpload(db, id)
-    const name = nameOfKey(key)
-    if (!upload) throw transferProblems.BlobNotFound({ name })
-    const { facts, sizeBytes } = upload
-    const path = files.dataPath(id)
-    if (facts.type === 'stream' && (facts.receivedBytes ?? 0) < sizeBytes)
-      throw transferProblems.UploadIncomplete({ name, receivedBytes: facts.receivedBytes ?? 0, sizeBytes })
-    await using image = await options.openDiskImage(path, { name })
-    const { format, virtualSizeBytes } = image
-    // An upload is declared with its footer: what looks raw was not written to its end.
-    if (format === 'raw') throw transferProblems.UploadNotVhd({ name })
-    await updateUpload(db, id, {
-      state: 'complete',
-      facts: { ...facts, format, virtualSizeBytes },
-      expiresMs: undefined,
-    })
-    return { path, format, virtualSizeBytes }
+async function createDiskUpload(
+  core: Core,
+  { key, subscriptionId, sizeBytes, expiresMs }: Parameters<UploadArea['createUpload']>[0],
+): Promise<{ readonly id: string }> {
+  const { files, limits } = core
+  const { db, clock } = core.options
+  checkSize(sizeBytes, limits.maxUploadBytes)
+  const found = await findUploadByAddress(db, 'disk', key)
+  if (found && found.state === 'open' && found.sizeBytes === sizeBytes) return { id: found.id }
+  if (found) await removeUpload(core, found.id)
+  await files.ensureRoom(0)
+  const id = randomUuid()
+  await files.create(id, sizeBytes)
+  const createdMs = clock.now()
+  await insertUpload(db, {
+    id,
+    kind: 'disk',
+    address: key,
+    subscriptionId,
+    sizeBytes,
+    state: 'open',
+    facts: { type: 'page', grants: [] },
+    root: undefined,
+    region: undefined,
+    storageClass: undefined,
+    createdMs,
+    expiresMs: expiresMs ?? createdMs + limits.abandonedAfterMs,
+  })
+  return { id }
+}
+
+async function getDisk({ options }: Core, key: string): Promise<Upload> {
+  const upload = await findUploadByAddress(options.db, 'disk', key)
+  if (!upload) throw transferProblems.BlobNotFound({ name: nameOfKey(key) })
+  return upload
+}
+
+async function signUpload(core: Core, request: AddressRequest, right: AddressRight): Promise<string> {
+  const { db, signer } = core.options
+  const upload = await getDisk(core, request.key)
+  if (right === 'write' && upload.state !== 'open')
+    throw transferProblems.UploadClosed({ name: nameOfKey(request.key) })
+  const issued = signer.issue(`upload/${upload.id}`, right, request.expiresMs)
+  await changeFacts(db, core.locks, upload.id, (facts) => ({ ...facts, grants: [...facts.grants, issued.grantId] }))
+  // `abcd` as in Azure: storage SDKs insist on container and blob names in an address.
+  return `${request.baseUrl}/disk-upload/${upload.id}/abcd?${issued.query}`
+}
+
+async function revokeAll({ options, locks, running }: Core, id: string): Promise<void> {
+  await changeFacts(options.db, locks, id, (facts) => ({ ...facts, grants: [] }))
+  for (const abort of running.get(id) ?? [])
+    abort.abort(transferProblems.AuthenticationFailed({ reason: 'it was revoked.' }))
+}
+
+async function finishUpload({ options, files }: Core, id: string, key: string): Promise<UploadedFile> {
+  const upload = await findUpload(options.db, id)
+  const name = nameOfKey(key)
+  if (!upload) throw transferProblems.BlobNotFound({ name })
+  const { facts, sizeBytes } = upload
+  const path = files.dataPath(id)
+  if (facts.type === 'stream' && (facts.receivedBytes ?? 0) < sizeBytes)
+    throw transferProblems.UploadIncomplete({ name, receivedBytes: facts.receivedBytes ?? 0, sizeBytes })
+  await using image = await options.openDiskImage(path, { name })
+  const { format, virtualSizeBytes } = image
+  // An upload is declared with its footer: what looks raw was not written to its end.
+  if (format === 'raw') throw transferProblems.UploadNotVhd({ name })
+  await updateUpload(options.db, id, {
+    state: 'complete',
+    facts: { ...facts, format, virtualSizeBytes },
+    expiresMs: undefined,
+  })
+  return { path, format, virtualSizeBytes }
+}
+
+async function removeUpload({ options, files, locks, running }: Core, id: string): Promise<void> {
+  for (const abort of running.get(id) ?? []) abort.abort(transferProblems.BlobNotFound({ name: id }))
+  await locks.own(id, async () => {
+    await deleteUpload(options.db, id)
+    await files.remove(id)
+  })
+}
+
+async function track<T>({ running }: Core, id: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const abort = new AbortController()
+  const all = running.get(id) ?? new Set()
+  running.set(id, all.add(abort))
+  try {
+    return await work(abort.signal)
+  } catch (error) {
+    if (abort.signal.aborted && !(error instanceof Problem)) throw abort.signal.reason
+    throw error
+  } finally {
+    all.delete(abort)
+    if (all.size === 0) running.delete(id)
   }
+}
+
+async function sweepUploads(core: Core, nowMs: number): Promise<{ readonly removed: number }> {
+  const { files, locks } = core
+  const { db, logger, signer } = core.options
+  let removed = 0
+  for (const upload of await listExpiredUploads(db, nowMs)) {
+    if (locks.isUsed(upload.id)) continue
+    await removeUpload(core, upload.id)
+    removed += 1
+  }
+  const found = await files.list()
+  const known = await listUploadIds(db)
+  for (const { id, changedMs } of found) {
+    if (known.has(id) || locks.isUsed(id) || changedMs > nowMs - strayAfterMs) continue
+    await files.remove(id)
+    removed += 1
+  }
+  await signer.sweep()
+  if (removed > 0) logger.info({ removed }, 'abandoned uploads removed')
+  return { removed }
 }
 
 /** Reads, changes and writes the facts of a row with nobody in between in this process. */

@@ -132,13 +132,13 @@ function parseUpload(row: UploadTable): Upload {
     kind: row.kind as UploadKind,
     address: row.address,
     subscriptionId: row.subscription_id,
-    sizeBytes: Number(row.size_bytes),
+    sizeBytes: row.size_bytes,
     state: row.state as UploadState,
     facts: JSON.parse(row.facts) as UploadFacts,
     root: row.root ?? undefined,
     region: row.region ?? undefined,
     storageClass: (row.storage_class ?? undefined) as StorageClass | undefined,
-    createdMs: Number(row.created_ms),
-    expiresMs: row.expires_ms === null ? undefined : Number(row.expires_ms),
+    createdMs: row.created_ms,
+    expiresMs: row.expires_ms ?? undefined,
   }
 }

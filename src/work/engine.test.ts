@@ -191,6 +191,7 @@ suite('starting', () => {
 
   test('no more than `concurrency` run at once, and all come to their end', async () => {
     await using harness = await createHarness()
+    const full = gate()
     let now = 0
     let most = 0
     const workflow: Workflow = {
@@ -200,6 +201,8 @@ suite('starting', () => {
           name: 's',
           async run() {
             most = Math.max(most, ++now)
+            if (now === 3) full.open()
+            await full.opened
             await systemClock.sleep(3)
             now--
           },

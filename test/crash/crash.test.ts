@@ -21,7 +21,8 @@ interface Told {
   readonly disk: number
   /** `asked`: the answer was lost with the server, so either outcome is right. */
   state: 'asked' | 'created' | 'deleteAsked' | 'deleted'
-  regions: readonly string[]
+  /** A DELETE first cancels a creation under way; if the server dies in between, `Failed: canceled` is the truth. */
+  mayBeCanceled?: boolean
 }
 
 /**
@@ -39,27 +40,34 @@ test(`the server survives ${kills} kills (seed ${seed})`, { timeout: 470_000 }, 
   let blobs: string[] = []
   let nextVersion = 0
   let interrupted = 0
+  const servers: RunningGoldleaf[] = []
+  const start = async (): Promise<RunningGoldleaf> => {
+    const server = await startGoldleaf({ data })
+    servers.push(server)
+    return server
+  }
   try {
-    await using first = await startGoldleaf({ data })
+    const first = await start()
     blobs = await prepare(first, folder, hashes)
     await first.stop()
     for (let kill = 1; kill <= kills; kill += 1) {
-      const server = await startGoldleaf({ data })
+      const server = await start()
       const busy = mayhem(server, told, blobs, () => `1.0.${nextVersion++}`, pick)
       await sleep(pick(900))
       await server.kill()
       interrupted += await busy
-      const after = await startGoldleaf({ data })
+      const after = await start()
       await checkEverything(after, told, hashes, pick, `after kill ${kill}, seed ${seed}`)
       // Every other restart is itself a kill: recovery must survive being interrupted too.
       await (kill % 2 === 0 ? after.kill() : after.stop())
     }
-    const last = await startGoldleaf({ data })
+    const last = await start()
     await checkEverything(last, told, hashes, pick, `at the end, seed ${seed}`)
     await verifyAll(last, told)
     await last.stop()
     assert.ok(interrupted > 0, 'no kill ever met a request or an operation under way: the test has lost its meaning')
   } finally {
+    for (const server of servers) await server.kill()
     await rm(folder, { recursive: true, force: true })
   }
 })
@@ -106,17 +114,18 @@ async function mayhem(
   const arm = armCaller(server)
   const path = (name: string): string =>
     `/subscriptions/${server.env.subscriptionId}/${definition}/versions/${name}?${apiVersion}`
-  const body = (disk: number, names: readonly string[]) => ({
+  const sourceOf = (disk: number) => ({
+    osDiskImage: {
+      source: {
+        uri: server.env.endpoint + blobs[disk],
+        storageAccountId: `/subscriptions/${server.env.subscriptionId}/resourceGroups/crash/providers/Microsoft.Storage/storageAccounts/crash`,
+      },
+    },
+  })
+  const body = (storageProfile: object, names: readonly string[]) => ({
     location: 'westeurope',
     properties: {
-      storageProfile: {
-        osDiskImage: {
-          source: {
-            uri: server.env.endpoint + blobs[disk],
-            storageAccountId: `/subscriptions/${server.env.subscriptionId}/resourceGroups/crash/providers/Microsoft.Storage/storageAccounts/crash`,
-          },
-        },
-      },
+      storageProfile,
       publishingProfile: {
         targetRegions: names.map((name) => ({
           name,
@@ -135,26 +144,27 @@ async function mayhem(
         const name = newName()
         const disk = pick(blobs.length)
         const wanted = regions.slice(0, 1 + pick(3))
-        told.set(name, { disk, state: 'asked', regions: wanted })
-        const answer = await arm.call('PUT', path(name), body(disk, wanted))
+        told.set(name, { disk, state: 'asked' })
+        const answer = await arm.call('PUT', path(name), body(sourceOf(disk), wanted))
         assert.equal(answer.status, 201, JSON.stringify(answer.body))
         open += 1
-        told.set(name, { disk, state: 'created', regions: wanted })
+        told.set(name, { disk, state: 'created' })
       } else {
         const name = there[pick(there.length)] ?? ''
         const version = told.get(name)
         if (!version) continue
         if (choice < 8) {
           version.state = 'deleteAsked'
+          version.mayBeCanceled = true
           const answer = await arm.call('DELETE', path(name))
           assert.equal(answer.status, 202, JSON.stringify(answer.body))
           version.state = 'deleted'
           open += 1
         } else {
-          const answer = await arm.call('PUT', path(name), body(version.disk, regions))
+          const answer = await arm.call('PUT', path(name), body({}, regions))
           // Busy with its creation: refused, as said. Otherwise it is extended to all regions.
           assert.ok([200, 409].includes(answer.status), JSON.stringify(answer.body))
-          if (answer.status === 200) version.regions = regions
+          if (answer.status === 200) version.mayBeCanceled = false
         }
       }
       await sleep(pick(120))
@@ -213,6 +223,11 @@ async function checkVersion(
   const id = `/subscriptions/${server.env.subscriptionId}/${definition}/versions/${name}`
   const { body } = await arm.call('GET', `${id}?$expand=ReplicationStatus&${apiVersion}`)
   const properties = body.properties
+  if (told.get(name)?.mayBeCanceled && properties?.provisioningState === 'Failed') {
+    const details = properties.replicationStatus?.summary.map((line) => line.details ?? '').join(' ')
+    assert.match(details ?? '', /was canceled by request/, `${when}: ${name} failed without its reason`)
+    return
+  }
   assert.equal(properties?.provisioningState, 'Succeeded', `${when}: ${JSON.stringify(properties)}`)
   assert.equal(properties?.replicationStatus?.aggregatedState, 'Completed', `${when}: ${JSON.stringify(properties)}`)
   const summary = properties?.replicationStatus?.summary ?? []

@@ -142,3 +142,30 @@ test('machines that an earlier process left behind are found by their folder and
     ours.kill('SIGKILL')
   }
 })
+
+test('a machine ends with the process that runs it, also when that is killed', async (t) => {
+  if (!existsSync('/usr/bin/setpriv')) return t.skip('setpriv (package util-linux) is not installed')
+  const machinesFolder = join(folder, 'killed')
+  const vmKey = randomUuid()
+  await mkdir(join(machinesFolder, vmKey), { recursive: true })
+  const options = { qemu: 'qemu-system-x86_64', searchPath: '/usr/bin:/bin', accelerator: 'tcg', network: 'none' }
+  const spec = { vmKey, cpus: 1, memoryMiB: 32, firmware: 'bios', disks: [] }
+  const script = `
+    import { qemuProvider } from '${import.meta.resolve('./qemu-provider.ts')}'
+    import { systemClock } from '${import.meta.resolve('../../base/clock.ts')}'
+    import { silentLogger } from '${import.meta.resolve('../../base/logger.ts')}'
+    const machinesFolder = ${JSON.stringify(machinesFolder)}
+    const options = { ...${JSON.stringify(options)}, machinesFolder, clock: systemClock, logger: silentLogger }
+    const serialLogPath = machinesFolder + '/${vmKey}/serial.log'
+    await qemuProvider(options).start({ ...${JSON.stringify(spec)}, serialLogPath })
+    console.log('up')`
+  const server = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  await new Promise((resolve) => server.stdout.once('data', resolve))
+  assert.equal((await findOrphans(machinesFolder)).length, 1)
+  server.kill('SIGKILL')
+  for (let round = 0; round < 100 && (await findOrphans(machinesFolder)).length > 0; round++)
+    await systemClock.sleep(50)
+  assert.deepEqual(await findOrphans(machinesFolder), [])
+})

@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { buildTinyDisk } from '../../../tools/tiny-disk.ts'
+import { systemClock } from '../../base/clock.ts'
+import { silentLogger } from '../../base/logger.ts'
+import { createWorld, idOf } from '../compute.fixture.ts'
+import { findVmFacts } from '../vm-facts.ts'
+import { qemuProvider } from './qemu-provider.ts'
+
+async function serialShows(path: string, text: string, seconds = 90): Promise<void> {
+  for (let round = 0; round < seconds * 10; round++) {
+    if ((await readFile(path, 'latin1').catch(() => '')).includes(text)) return
+    await systemClock.sleep(100)
+  }
+  throw new Error(`no '${text}' within ${seconds} s:\n${await readFile(path, 'latin1').catch(() => '(no log)')}`)
+}
+
+test('a machine boots from a stored disk, survives the deletion of its version and keeps what it wrote', async () => {
+  await using world = await createWorld((folder) =>
+    qemuProvider({
+      qemu: 'qemu-system-x86_64',
+      searchPath: '/usr/bin:/bin',
+      accelerator: 'auto',
+      network: 'none',
+      machinesFolder: join(folder, 'vms'),
+      clock: systemClock,
+      logger: silentLogger,
+    }),
+  )
+  const path = join(world.folder, 'tiny.raw')
+  await buildTinyDisk({ out: path, content: 'from the store' })
+  const disk = await world.store(path)
+  const imageId = '/image'
+  world.images.set(imageId, {
+    versionId: `${imageId}/versions/1.0.0`,
+    osState: 'Specialized',
+    osType: 'Linux',
+    hyperVGeneration: 'V1',
+    disks: [disk],
+  })
+  const id = idOf('Microsoft.Compute/virtualMachines', 'vm')
+  const storageProfile = {
+    imageReference: { id: imageId },
+    dataDisks: [{ lun: 0, createOption: 'Empty', diskSizeGB: 1 }],
+  }
+  const made = await world.put(id, { properties: { storageProfile } })
+  assert.equal(made.state, 'Succeeded', JSON.stringify(made.error))
+
+  // The version is gone: only the machine keeps the bytes. Its guest reads most of them after this.
+  world.images.clear()
+  const store = world.deps.stores.store('westeurope', 'Standard_LRS')
+  await store.sweep(async () => new Set((await world.compute.liveRoots()).map((live) => live.root)))
+  const vmId = findVmFacts((await world.get(id))?.envelope ?? {})?.vmId ?? ''
+  const log = join(world.folder, 'vms', vmId, 'serial.log')
+  await serialShows(log, 'goldleaf-guest ready: from the store')
+  await serialShows(log, 'goldleaf-guest disks: vda=98304 vdb=2097152')
+  assert.equal(await world.compute.findSerialLog(vmId), log)
+
+  await world.act(id, 'deallocate')
+  await world.act(id, 'start')
+  await serialShows(log, 'goldleaf-guest boot 2')
+  assert.deepEqual((await store.verify(disk.root)).lost, [])
+  assert.equal((await world.remove(id)).state, 'Succeeded')
+  assert.equal(await world.compute.findSerialLog(vmId), undefined)
+  await store.sweep(async () => new Set((await world.compute.liveRoots()).map((live) => live.root)))
+  assert.equal(await store.has(disk.root), false)
+})

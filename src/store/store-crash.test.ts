@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { createDiskStores } from './disk-stores.ts'
+import { crashDisk } from './store-crash.fixture.ts'
+import { bytesOf, createTestFolder, readAll, seeded, testRegion } from './store.fixture.ts'
+
+const kills = 10
+
+/** Lets a child work for a while after its first words, kills it, and answers what it said. */
+async function runAndKill(
+  folder: string,
+  firstSeed: number,
+  keep: readonly string[],
+  waitMs: number,
+): Promise<string[]> {
+  const script = fileURLToPath(new URL('store-crash.fixture.ts', import.meta.url))
+  const child = spawn(process.execPath, [script, folder, String(firstSeed), keep.join(',')], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  let said = ''
+  const ended = new Promise<number | null>((resolve) => child.once('close', (code) => resolve(code)))
+  const ready = new Promise<void>((resolve) => {
+    child.stdout.on('data', (bytes: Buffer) => {
+      said += bytes.toString()
+      if (said.includes('ready\n')) resolve()
+    })
+  })
+  await Promise.race([ready, ended])
+  await sleep(waitMs)
+  child.kill('SIGKILL')
+  assert.equal(await ended, null, 'the child must live until it is killed')
+  // The last line may be torn: then nothing was promised.
+  return said.slice(0, said.lastIndexOf('\n') + 1).split('\n')
+}
+
+test(`killed ${kills} times at random moments, nothing acknowledged is lost`, async (context) => {
+  const seed = Number(context.name.length) * 7919
+  const random = seeded(seed)
+  using folder = createTestFolder()
+  const promised = { lrs: new Map<string, number>(), zrs: new Map<string, number>() }
+  let nextSeed = 1
+  for (let kill = 0; kill < kills; kill += 1) {
+    const keep = [...new Set([...promised.lrs.keys(), ...promised.zrs.keys()])]
+    const lines = await runAndKill(folder.path, nextSeed, keep, 20 + random() * 450)
+    for (const line of lines) {
+      const [word, a = '', b = '', root = ''] = line.split(' ')
+      if (word === 'ack') {
+        promised[a === 'zrs' ? 'zrs' : 'lrs'].set(root, Number(b))
+        nextSeed = Math.max(nextSeed, Number(b) + 1)
+      }
+      if (word === 'drop') for (const one of Object.values(promised)) one.delete(a)
+    }
+    await using stores = await createDiskStores({ regions: [testRegion(folder.path, 'here')], workers: 1 })
+    for (const [name, disks] of Object.entries(promised)) {
+      const store = stores.store('here', name === 'zrs' ? 'Standard_ZRS' : 'Standard_LRS')
+      for (const [root, diskSeed] of disks) {
+        await using opened = await store.open(root)
+        const isSame = bytesOf(crashDisk(diskSeed)).equals(await readAll(opened))
+        assert.ok(isSame, `seed ${seed}, kill ${kill}: ${name} disk ${diskSeed}`)
+      }
+    }
+    nextSeed += 1
+  }
+  assert.ok(promised.lrs.size > 0 && promised.zrs.size > 0, 'something was acknowledged between the kills')
+})
