@@ -35,7 +35,7 @@ suite('a disk written in a format reads back the same', () => {
   for (const { format, compress } of allFormats) {
     const label = `${format}${compress ? ' with zstd' : ''}`
 
-    test(`${label}: any range of a small disk`, async () => {
+    test(`${label}: every range of a small disk`, async () => {
       const path = folder.path(`small-${format}-${compress}`)
       const property = fc.asyncProperty(
         randomDisk(12_000),

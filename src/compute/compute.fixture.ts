@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { findArmId, parentKey } from '../base/arm-id.ts'
 import { systemClock } from '../base/clock.ts'
 import { isJsonObject, type JsonObject } from '../base/json.ts'
-import { silentLogger } from '../base/logger.ts'
+import { silentLogger, type Logger } from '../base/logger.ts'
 import { randomUuid } from '../base/random.ts'
 import { regionDirectory, type Region } from '../base/region.ts'
 import { openDiskImage } from '../blocks/open-disk-image.ts'
@@ -139,7 +139,10 @@ export function contextOf(query: Record<string, string> = {}): RequestContext {
 }
 
 /** Opens everything in a folder of its own; disposing closes and removes it. */
-export async function createWorld(makeProvider: (folder: string) => HypervisorProvider): Promise<World> {
+export async function createWorld(
+  makeProvider: (folder: string) => HypervisorProvider,
+  logger: Logger = silentLogger,
+): Promise<World> {
   await using stack = new AsyncDisposableStack()
   const folder = await mkdtemp(join(tmpdir(), 'goldleaf-compute-'))
   stack.defer(() => rm(folder, { recursive: true, force: true }))
@@ -153,7 +156,7 @@ export async function createWorld(makeProvider: (folder: string) => HypervisorPr
     stores,
     regions: regionDirectory([region(folder)]),
     clock: systemClock,
-    logger: silentLogger,
+    logger,
     limits: { ...defaultComputeLimits, maximumMemoryMiB: 128 },
     provider: makeProvider(folder),
     diskBytes: uploads.bytes,

@@ -49,7 +49,7 @@ export function diskStoreConformance(label: string, open: (folder: string) => Pr
     }
 
     test('gives back every byte, in any range', async () => {
-      const disk = randomDisk(random, 600, 0.3)
+      const disk = randomDisk(random, 600, 0.15)
       const stored = await under.store.ingest({ path: await imageOf(disk), format: 'raw' })
       const want = bytesOf(disk)
       assert.equal(stored.virtualSizeBytes, disk.sizeBytes)
@@ -94,7 +94,7 @@ export function diskStoreConformance(label: string, open: (folder: string) => Pr
     })
 
     test('stores only what changed since the parent, and an empty disk', async () => {
-      const parent = randomDisk(random, 400, 0.4)
+      const parent = randomDisk(random, 300, 0.3)
       const { root: parentRoot } = await under.store.ingest({ path: await imageOf(parent) })
       const next = changeDisk(random, parent, 5)
       const stored = await under.store.ingest({ path: await imageOf(next) }, { parentRoot })
@@ -109,7 +109,7 @@ export function diskStoreConformance(label: string, open: (folder: string) => Pr
 
     test('reports progress that only grows and ends complete', async () => {
       const seen: number[] = []
-      const disk = randomDisk(random, 200, 0.5)
+      const disk = randomDisk(random, 150, 0.4)
       const onProgress = (progress: { bytesDone: number }): void => void seen.push(progress.bytesDone)
       const { progress } = await under.store.ingest({ path: await imageOf(disk) }, { onProgress })
       assert.deepEqual(
@@ -121,7 +121,7 @@ export function diskStoreConformance(label: string, open: (folder: string) => Pr
     })
 
     test('takes a disk over from another region, only what is missing', async () => {
-      const parent = randomDisk(random, 500, 0.3)
+      const parent = randomDisk(random, 400, 0.2)
       const { root: parentRoot } = await under.peer.ingest({ path: await imageOf(parent) })
       const first = await under.store.receive(under.peer, parentRoot)
       assert.equal(first.root, parentRoot)
@@ -181,7 +181,7 @@ export function diskStoreConformance(label: string, open: (folder: string) => Pr
     })
 
     test('verifies every byte of every copy', async () => {
-      const disk = randomDisk(random, 400, 0.3)
+      const disk = randomDisk(random, 300, 0.2)
       const { root } = await under.store.ingest({ path: await imageOf(disk) })
       const result = await under.store.verify(root)
       assert.ok(result.framesChecked >= disk.frames.size && result.framesChecked % disk.frames.size === 0)
@@ -189,7 +189,7 @@ export function diskStoreConformance(label: string, open: (folder: string) => Pr
     })
 
     test('a sweep frees what is dead and nothing else', async () => {
-      const dead = randomDisk(random, 200, 0.5)
+      const dead = randomDisk(random, 150, 0.4)
       const live = changeDisk(random, dead, 20)
       const a = await under.store.ingest({ path: await imageOf(dead) })
       const b = await under.store.ingest({ path: await imageOf(live) })
@@ -227,7 +227,7 @@ export function diskStoreConformance(label: string, open: (folder: string) => Pr
     })
 
     test('stops when its signal says so, and goes on cheaply afterwards', async () => {
-      const disk = randomDisk(random, 1200, 0.6)
+      const disk = randomDisk(random, 600, 0.5)
       const path = await imageOf(disk)
       const controller = new AbortController()
       const onProgress = (): void => controller.abort(new Error('enough'))

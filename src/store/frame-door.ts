@@ -113,7 +113,8 @@ async function assembleDisk(
       begun ??= await begin(names)
       const lacking = begun.lacking(names).flatMap((index) => names[index] ?? [])
       if (lacking.length > 0) {
-        const { bytes, lost } = await fetcher.fetch(lacking)
+        const bytes = new Uint8Array(lacking.length * frameSizeBytes)
+        const { lost } = await fetcher.fetch(lacking, (index, frame) => bytes.set(frame, index * frameSizeBytes))
         for (const { index } of lost) if (absent.length < 1024) absent.push(Uint8Array.from(lacking[index] ?? []))
         if (lost.length === 0) {
           const frames = lacking.map((name, index) => {

@@ -4,19 +4,20 @@ import { frameSizeBytes } from './disk-store.ts'
 import type { FolderStore } from './folder-store.ts'
 import { checksum } from './frame-codec.ts'
 import type { FrameLocation } from './frame-index.ts'
-import type { FetchResult, FrameAddress } from './frame-jobs.ts'
+import type { FrameAddress } from './frame-jobs.ts'
 import { hexOf } from './frame-name.ts'
-import type { FrameWorkers } from './frame-workers.ts'
+import { framesPerFetch, type FrameWorkers } from './frame-workers.ts'
 import { recordsOf } from './transfer-targets.ts'
 
 export interface FetchedFrames {
-  /** n x 64 KiB in the order asked; only what is not lost may be used. */
-  readonly bytes: Uint8Array
   /** What no copy can give. */
   readonly lost: readonly LostFrame[]
   /** Frames put back into copies that ought to have them. */
   readonly repaired: number
 }
+
+/** Called once for each good frame; `frame` is lent for the call only. */
+export type TakeFrame = (index: number, frame: Uint8Array) => void
 
 export interface LostFrame {
   /** Index into the names asked. */
@@ -35,29 +36,14 @@ export interface FetcherOptions {
   readonly logger: Logger
 }
 
-/** Frames for one job: enough to make a message worth it, few enough to keep all cores busy on one read. */
-const framesPerJob = 32
 /** Of FetchResult.states. */
 const good = 0
 const gone = 1
 const corrupt = 2
 
-interface Attempt {
-  readonly result: FetchResult | undefined
-  /** Positions in the result -> indexes into the names asked. */
-  readonly asked: readonly number[]
-  /** What this folder did not give. */
-  readonly missed: readonly LostFrame[]
-}
-
-interface Part {
-  readonly bytes: Uint8Array
-  readonly lost: readonly LostFrame[]
-  readonly bad: readonly { readonly folder: FolderStore; readonly index: number }[]
-}
-
-function frameOf(bytes: Uint8Array, index: number): Uint8Array {
-  return bytes.subarray(index * frameSizeBytes, (index + 1) * frameSizeBytes)
+interface Bad {
+  readonly folder: FolderStore
+  readonly index: number
 }
 
 /** Frames on their way into a pack are flushed first: they can be read once they are in the index. */
@@ -89,93 +75,107 @@ export class FrameFetcher {
   }
 
   /** Reads frames for a reader: the first good copy is enough; copies that were asked before and had it wrong are repaired. */
-  fetch(names: readonly Uint8Array[]): Promise<FetchedFrames> {
-    return this.#fetch(names, false)
+  fetch(names: readonly Uint8Array[], take: TakeFrame): Promise<FetchedFrames> {
+    return this.#fetch(names, take, false)
   }
 
   /** For frames that some copy lacks: reads them and puts them into every holder that does not have them. */
   mend(names: readonly Uint8Array[]): Promise<FetchedFrames> {
-    return this.#fetch(names, true)
-  }
-
-  async #fetch(names: readonly Uint8Array[], isMending: boolean): Promise<FetchedFrames> {
-    const { workers, holders } = this.#options
-    const starts = Array.from({ length: Math.ceil(names.length / framesPerJob) }, (_, index) => index * framesPerJob)
-    const parts = await mapLimit(starts, workers.count * 2, async (start) => {
-      const some = names.slice(start, start + framesPerJob)
-      const found = await this.#fetchPart(some)
-      const lacking = holders.flatMap((folder) =>
-        some.flatMap((name, index) => (isMending && folder.locate(name) === undefined ? [{ folder, index }] : [])),
-      )
-      const part = isMending ? { ...found, bad: lacking } : found
-      return { start, part, repaired: part.bad.length > 0 ? await this.#repairAll(some, part) : 0 }
-    })
-    const lost = parts.flatMap(({ start, part }) => part.lost.map((one) => ({ ...one, index: start + one.index })))
-    const repaired = parts.reduce((sum, part) => sum + part.repaired, 0)
-    const only = parts[0]
-    if (parts.length === 1 && only) return { bytes: only.part.bytes, lost, repaired }
-    const bytes = new Uint8Array(names.length * frameSizeBytes)
-    for (const { start, part } of parts) bytes.set(part.bytes, start * frameSizeBytes)
-    return { bytes, lost, repaired }
+    return this.#fetch(names, () => {}, true)
   }
 
   /** Reads and checks one copy, without help from the others; answers the indexes that are not good there. */
   async check(folder: FolderStore, names: readonly Uint8Array[]): Promise<number[]> {
-    const { missed } = await this.#attempt(folder, names, false)
+    const missed = await this.#attempt(folder, names, undefined, () => {})
     return missed.map(({ index }) => index)
   }
 
-  async #fetchPart(names: readonly Uint8Array[]): Promise<Part> {
+  async #fetch(names: readonly Uint8Array[], take: TakeFrame, isMending: boolean): Promise<FetchedFrames> {
+    const { workers } = this.#options
+    const starts = Array.from({ length: Math.ceil(names.length / framesPerFetch) }, (_, at) => at * framesPerFetch)
+    const parts = await mapLimit(starts, workers.count * 2, async (start) => {
+      const some = names.slice(start, start + framesPerFetch)
+      const part = await workers.withSlab((slab) =>
+        this.#fetchPart(some, slab, isMending, (index, frame) => take(start + index, frame)),
+      )
+      return { lost: part.lost.map((one) => ({ ...one, index: start + one.index })), repaired: part.repaired }
+    })
+    return {
+      lost: parts.flatMap((part) => part.lost),
+      repaired: parts.reduce((sum, part) => sum + part.repaired, 0),
+    }
+  }
+
+  async #fetchPart(
+    names: readonly Uint8Array[],
+    slab: SharedArrayBuffer,
+    isMending: boolean,
+    take: TakeFrame,
+  ): Promise<FetchedFrames> {
     const { folders, holders } = this.#options
     let todo: readonly LostFrame[] = names.map((_, index) => ({ index, isCorrupt: false, wasHere: false }))
-    const bad: { readonly folder: FolderStore; readonly index: number }[] = []
-    let bytes: Uint8Array | undefined
+    const bad: Bad[] = isMending
+      ? holders.flatMap((folder) =>
+          names.flatMap((name, index) => (folder.locate(name) === undefined ? [{ folder, index }] : [])),
+        )
+      : []
+    // Good bytes of frames that are bad in some copy, for its repair.
+    const kept = new Map<number, Uint8Array>()
     for (const folder of folders) {
       if (todo.length === 0) break
       const part = todo
       const wanted = part.flatMap(({ index }) => names[index] ?? [])
-      const { result, asked, missed } = await this.#attempt(folder, wanted, true)
-      if (result?.bytes && missed.length === 0 && part.length === names.length)
-        return { bytes: result.bytes, lost: [], bad }
-      for (const [at, position] of asked.entries()) {
-        const index = part[position]?.index
-        if (!result?.bytes || index === undefined || result.states[at] !== good) continue
-        bytes ??= new Uint8Array(names.length * frameSizeBytes)
-        bytes.set(frameOf(result.bytes, at), index * frameSizeBytes)
-      }
+      const missed = await this.#attempt(folder, wanted, slab, (at, frame) => {
+        const index = part[at]?.index
+        if (index === undefined) return
+        take(index, frame)
+        if (bad.some((one) => one.index === index)) kept.set(index, Uint8Array.from(frame))
+      })
       todo = missed.flatMap((one) => {
         const before = part[one.index]
         if (!before) return []
-        if (one.wasHere || holders.includes(folder)) bad.push({ folder, index: before.index })
+        if (!isMending && (one.wasHere || holders.includes(folder))) bad.push({ folder, index: before.index })
         const { isCorrupt, wasHere } = before
         return [{ index: before.index, isCorrupt: isCorrupt || one.isCorrupt, wasHere: wasHere || one.wasHere }]
       })
     }
-    return { bytes: bytes ?? new Uint8Array(names.length * frameSizeBytes), lost: todo, bad }
+    return { lost: todo, repaired: bad.length > 0 ? await this.#repairAll(names, bad, kept) : 0 }
   }
 
-  /** One folder's answer for some names. */
-  async #attempt(folder: FolderStore, names: readonly Uint8Array[], wantBytes: boolean): Promise<Attempt> {
+  /** One folder's answer for some names (at most a slab of them): good ones are handed out, the others answered. */
+  async #attempt(
+    folder: FolderStore,
+    names: readonly Uint8Array[],
+    slab: SharedArrayBuffer | undefined,
+    take: TakeFrame,
+  ): Promise<LostFrame[]> {
     const locations = await locateSettled(folder, names)
     const asked = locations.flatMap((location, index) => (location ? [index] : []))
     const missed: LostFrame[] = locations.flatMap((location, index) =>
       location ? [] : [{ index, isCorrupt: false, wasHere: false }],
     )
-    if (asked.length === 0) return { result: undefined, asked, missed }
+    if (asked.length === 0) return missed
     const frames = asked.flatMap((index) => {
       const name = names[index]
       const location = locations[index]
       return name && location ? [addressOf(folder, name, location)] : []
     })
-    const result = await this.#options.workers.pick().run({ kind: 'fetch', frames, wantBytes })
+    const { states } = await this.#options.workers.pick().run({ kind: 'fetch', frames, into: slab })
+    const again: number[] = []
     for (const [at, index] of asked.entries()) {
+      if (states[at] !== good) again.push(at)
+      else if (slab) take(index, new Uint8Array(slab, at * frameSizeBytes, frameSizeBytes))
+    }
+    for (const at of again) {
+      const index = asked[at] ?? -1
       const name = names[index]
       const location = locations[index]
-      if (result.states[at] === good || !name || !location) continue
-      const state = await this.#lookAgain(folder, name, location, result, at)
+      if (!name || !location) continue
+      const state = await this.#lookAgain(folder, name, location, states[at] ?? corrupt, slab)
       if (state !== good) missed.push({ index, isCorrupt: state === corrupt, wasHere: true })
+      else if (slab) take(index, new Uint8Array(slab, 0, frameSizeBytes))
     }
-    return { result, asked, missed }
+    return missed
   }
 
   /** A frame may have moved to another pack meanwhile; one that is certainly bad is forgotten, so that it can be put back. */
@@ -183,37 +183,38 @@ export class FrameFetcher {
     folder: FolderStore,
     name: Uint8Array,
     before: FrameLocation,
-    result: FetchResult,
-    at: number,
+    stateBefore: number,
+    slab: SharedArrayBuffer | undefined,
   ): Promise<number> {
-    let state = result.states[at] ?? corrupt
+    let state = stateBefore
     let location = before
     const now = folder.locate(name)
     if (now !== undefined && now !== 'pending' && (now.pack !== before.pack || now.offset !== before.offset)) {
       location = now
       const frames = [addressOf(folder, name, now)]
-      const again = await this.#options.workers.pick().run({ kind: 'fetch', frames, wantBytes: true })
-      state = again.states[0] ?? corrupt
-      if (state === good && again.bytes) result.bytes?.set(again.bytes, at * frameSizeBytes)
+      const { states } = await this.#options.workers.pick().run({ kind: 'fetch', frames, into: slab })
+      state = states[0] ?? corrupt
     }
-    result.states[at] = state
     // An I/O error or too many open files may pass, and prove nothing.
     if (state === gone || state === corrupt) folder.dropFrame(name, location)
     return state
   }
 
-  async #repairAll(names: readonly Uint8Array[], part: Part): Promise<number> {
+  async #repairAll(
+    names: readonly Uint8Array[],
+    bad: readonly Bad[],
+    kept: ReadonlyMap<number, Uint8Array>,
+  ): Promise<number> {
     const { folders, logger } = this.#options
-    const lost = new Set(part.lost.map(({ index }) => index))
     let repaired = 0
     for (const folder of folders) {
-      const indexes = part.bad.flatMap((one) => (one.folder === folder && !lost.has(one.index) ? [one.index] : []))
+      const indexes = bad.flatMap((one) => (one.folder === folder && kept.has(one.index) ? [one.index] : []))
       if (indexes.length === 0) continue
       try {
         await this.#repair(
           folder,
           indexes.flatMap((index) => names[index] ?? []),
-          indexes.map((index) => frameOf(part.bytes, index)),
+          indexes.flatMap((index) => kept.get(index) ?? []),
         )
         repaired += indexes.length
       } catch (error) {

@@ -21,7 +21,7 @@ export type FrameJob =
   | { readonly kind: 'admit'; readonly frames: EncodedBatch; readonly codec: CodecNumber }
   /**
    * Reads frames from packs, decodes and checks them. `into` (64 KiB for each) is shared memory: what is good is there
-   * when the job has ended, what is not good is zeros. Undefined: only checks.
+   * when the job has ended, what is not good is left alone. Undefined: only checks.
    */
   | { readonly kind: 'fetch'; readonly frames: readonly FrameAddress[]; readonly into: SharedArrayBuffer | undefined }
   | { readonly kind: 'checkpoint'; readonly path: string }

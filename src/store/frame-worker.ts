@@ -159,13 +159,16 @@ function coalesce(
   return reads
 }
 
+/** Memory of pack reads that are done. */
+const sparePacked: Buffer[] = []
+
 const gone = 1
 const corrupt = 2
 const failed = 3
 
 async function fetch(frames: readonly FrameAddress[], into: SharedArrayBuffer | undefined): Promise<FetchResult> {
   const states = new Uint8Array(frames.length).fill(failed)
-  const bytes = into && Buffer.from(into)
+  const bytes = into && new Uint8Array(into)
   let handle: FileHandle | undefined
   let path: string | undefined
   let isGone = false
@@ -181,13 +184,15 @@ async function fetch(frames: readonly FrameAddress[], into: SharedArrayBuffer | 
         })
         if (handle) isGone = false
       }
-      const packed = readInto(read.to - read.from)
+      const memory = sparePacked.pop() ?? Buffer.allocUnsafeSlow(mostReadBytes)
+      const packed = memory.subarray(0, read.to - read.from)
       const bytesRead = await handle?.read(packed, 0, packed.length, read.from).then(
         (result) => result.bytesRead,
         () => undefined,
       )
       if (bytesRead === undefined) {
         if (isGone) for (const member of read.members) states[member] = gone
+        sparePacked.push(memory)
         continue
       }
       for (const member of read.members) {
@@ -198,12 +203,12 @@ async function fetch(frames: readonly FrameAddress[], into: SharedArrayBuffer | 
           continue
         }
         const encoded = packed.subarray(frame.offset - read.from, frame.offset - read.from + frame.length)
-        const target = bytes ? frameAt(bytes, member) : frameScratch
-        const isGood = codec.decode(encoded, frame.codec, target) && sameBytes(nameOf(target), frame.name)
+        const isGood = codec.decode(encoded, frame.codec, frameScratch) && sameBytes(nameOf(frameScratch), frame.name)
         states[member] = isGood ? 0 : corrupt
         // Unverified bytes never leave the worker.
-        if (!isGood) target.fill(0)
+        if (isGood) bytes?.set(frameScratch, member * frameSizeBytes)
       }
+      if (sparePacked.length < mostSpare) sparePacked.push(memory)
     }
   } finally {
     await handle?.close()

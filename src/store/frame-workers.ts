@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { problemFromRecord } from '../base/problem.ts'
+import { frameSizeBytes } from './disk-store.ts'
 import type { FrameJob, JobFailure, JobReply, JobRequest, JobResults } from './frame-jobs.ts'
 
 /** One worker thread; jobs that belong together (scan, then encode) go to the same one. */
@@ -16,6 +17,8 @@ export interface FrameWorkers extends AsyncDisposable {
   /** The worker with the fewest jobs. */
   pick(): FrameWorker
   all(): readonly FrameWorker[]
+  /** Lends shared memory for the frames of one fetch job; it is the borrower's until the promise has settled. */
+  withSlab<T>(work: (slab: SharedArrayBuffer) => Promise<T>): Promise<T>
   /** A number never used before in this pool: keys of images and batches. */
   nextId(): number
 }
@@ -83,6 +86,26 @@ function createSlot(nextId: () => number): Slot {
   }
 }
 
+/** Frames of one fetch job: enough to make a message worth it, few enough to keep all cores busy on one read. */
+export const framesPerFetch = 32
+
+/** Memory that is used again and again instead of being collected: reads would else make 64 KiB of garbage a frame. */
+function createSlabs(keep: number) {
+  const spare: SharedArrayBuffer[] = []
+  return async function withSlab<T>(work: (slab: SharedArrayBuffer) => Promise<T>): Promise<T> {
+    const slab = spare.pop() ?? new SharedArrayBuffer(framesPerFetch * frameSizeBytes)
+    let isDone = false
+    try {
+      const result = await work(slab)
+      isDone = true
+      return result
+    } finally {
+      // After a failure a worker may still be writing: such memory is not lent again.
+      if (isDone && spare.length < keep) spare.push(slab)
+    }
+  }
+}
+
 /** The pool that all stores of a server share; threads start with their first job. */
 export function createFrameWorkers(count = availableParallelism()): FrameWorkers {
   let last = 0
@@ -92,6 +115,7 @@ export function createFrameWorkers(count = availableParallelism()): FrameWorkers
     count: slots.length,
     all: () => slots,
     nextId,
+    withSlab: createSlabs(slots.length * 2 + 2),
     pick: () => slots.reduce((best, slot) => (slot.load() < best.load() ? slot : best)),
     async [Symbol.asyncDispose]() {
       await Promise.all(slots.map((slot) => slot.stop()))

@@ -74,7 +74,8 @@ export async function readEncodedFrames(
   const bad = frames.flatMap((frame, index) => (frame ? [] : [index]))
   if (bad.length > 0) {
     const wanted = bad.flatMap((index) => names[index] ?? [])
-    const { bytes, lost } = await fetcher.fetch(wanted)
+    const bytes = new Uint8Array(wanted.length * frameSizeBytes)
+    const { lost } = await fetcher.fetch(wanted, (index, frame) => bytes.set(frame, index * frameSizeBytes))
     const first = lost[0]
     if (first) {
       const frame = hexOf(wanted[first.index] ?? new Uint8Array())

@@ -37,14 +37,14 @@ async function runAndKill(
 }
 
 test(`killed ${kills} times at random moments, nothing acknowledged is lost`, async (context) => {
-  const seed = Number(context.name.length) * 7919
+  const seed = context.name.length * 7919
   const random = seeded(seed)
   using folder = createTestFolder()
   const promised = { lrs: new Map<string, number>(), zrs: new Map<string, number>() }
   let nextSeed = 1
   for (let kill = 0; kill < kills; kill += 1) {
     const keep = [...new Set([...promised.lrs.keys(), ...promised.zrs.keys()])]
-    const lines = await runAndKill(folder.path, nextSeed, keep, 20 + random() * 450)
+    const lines = await runAndKill(folder.path, nextSeed, keep, 20 + random() * 350)
     for (const line of lines) {
       const [word, a = '', b = '', root = ''] = line.split(' ')
       if (word === 'ack') {

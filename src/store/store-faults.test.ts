@@ -170,7 +170,7 @@ suite('damage at rest', () => {
     await lrs.ingest({ path })
     const own = manifestIn(standard(scene), root)
     const { size } = statSync(own)
-    for (let round = 0; round < 12; round += 1) {
+    for (let round = 0; round < 8; round += 1) {
       const offset = Math.floor(scene.random() * size)
       await flipBit(own, offset)
       await assert.rejects(async () => {
@@ -353,7 +353,7 @@ suite('a disk that fails', () => {
     const store = scene.stores.store('here', 'Standard_LRS')
     const kept = randomDisk(scene.random, 100, 0.5)
     const { root } = await store.ingest({ path: await scene.image(kept) })
-    const disk = randomDisk(scene.random, 400, 0.8)
+    const disk = randomDisk(scene.random, 250, 0.8)
     const path = await scene.image(disk)
     for (const roomBytes of [0, 10_000, 1_000_000, 4_000_000]) {
       files.roomBytes = roomBytes

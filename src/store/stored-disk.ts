@@ -2,7 +2,7 @@ import { frameSizeBytes, type Extent, type StoredDisk } from './disk-store.ts'
 import { leavesPerPage } from './disk-tree.ts'
 import { FrameCorrupt, FrameMissing } from './errors.ts'
 import type { FrameFetcher } from './frame-fetch.ts'
-import { hexOf, isZeroName, nameAt, nameBytes, nameKey } from './frame-name.ts'
+import { hexOf, isZeroName, nameAt, nameBytes, nameKey, zeroName } from './frame-name.ts'
 import { createLeafReader } from './leaf-pages.ts'
 import type { Manifest } from './manifest.ts'
 
@@ -49,36 +49,34 @@ export function createStoredDisk({ manifest, fetcher, cache, pin }: StoredDiskOp
   const leafOf = createLeafReader(manifest, 32)
   const { root, virtualSizeBytes } = manifest
 
-  /** Frames by number, verified; undefined = zeros. */
-  const readFrames = async (first: number, count: number): Promise<(Uint8Array | undefined)[]> => {
-    const names = await Promise.all(Array.from({ length: count }, (_, index) => leafOf(first + index)))
-    const found = new Map<string, Uint8Array>()
+  /** Hands out the frames of a range that hold data, each verified, in any order. */
+  const readFrames = async (first: number, count: number, give: (frame: number, bytes: Uint8Array) => void) => {
     const wanted: Uint8Array[] = []
-    const asked = new Set<string>()
-    for (const name of names) {
+    // The same content may stand in several places of a disk.
+    const places = new Map<string, number[]>()
+    for (let frame = first; frame < first + count; frame += 1) {
+      const name = await leafOf(frame)
       if (isZeroName(name)) continue
       const key = nameKey(name)
       const known = cache.get(key)
-      if (known) found.set(key, known)
-      else if (!asked.has(key)) {
-        asked.add(key)
+      const others = places.get(key)
+      if (known) give(frame, known)
+      else if (others) others.push(frame)
+      else {
+        places.set(key, [frame])
         wanted.push(name)
       }
     }
-    if (wanted.length > 0) {
-      const { bytes, lost } = await fetcher.fetch(wanted)
-      const bad = lost[0]
-      if (bad) {
-        const frame = hexOf(wanted[bad.index] ?? new Uint8Array())
-        throw bad.isCorrupt ? new FrameCorrupt(frame) : new FrameMissing(frame)
-      }
-      for (const [index, name] of wanted.entries()) {
-        const frame = bytes.subarray(index * frameSizeBytes, (index + 1) * frameSizeBytes)
-        found.set(nameKey(name), frame)
-        if (count <= cachedReadFrames) cache.set(nameKey(name), Uint8Array.from(frame))
-      }
-    }
-    return names.map((name) => found.get(nameKey(name)))
+    if (wanted.length === 0) return
+    const { lost } = await fetcher.fetch(wanted, (index, bytes) => {
+      const key = nameKey(wanted[index] ?? zeroName)
+      for (const frame of places.get(key) ?? []) give(frame, bytes)
+      if (count <= cachedReadFrames) cache.set(key, Uint8Array.from(bytes))
+    })
+    const bad = lost[0]
+    if (!bad) return
+    const frame = hexOf(wanted[bad.index] ?? zeroName)
+    throw bad.isCorrupt ? new FrameCorrupt(frame) : new FrameMissing(frame)
   }
 
   const read = async (offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array> => {
@@ -90,14 +88,12 @@ export function createStoredDisk({ manifest, fetcher, cache, pin }: StoredDiskOp
     const last = Math.ceil(end / frameSizeBytes)
     for (let first = Math.floor(offset / frameSizeBytes); first < last; first += partFrames) {
       signal?.throwIfAborted()
-      const frames = await readFrames(first, Math.min(partFrames, last - first))
-      for (const [index, frame] of frames.entries()) {
-        if (!frame) continue
-        const start = (first + index) * frameSizeBytes
+      await readFrames(first, Math.min(partFrames, last - first), (frame, bytes) => {
+        const start = frame * frameSizeBytes
         const from = Math.max(offset, start)
         const to = Math.min(end, start + frameSizeBytes)
-        into.set(frame.subarray(from - start, to - start), from - offset)
-      }
+        into.set(bytes.subarray(from - start, to - start), from - offset)
+      })
     }
     return into
   }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { inspect } from 'node:util'
 import { buildTinyDisk } from '../../../tools/tiny-disk.ts'
 import { systemClock } from '../../base/clock.ts'
 import { silentLogger } from '../../base/logger.ts'
@@ -18,7 +19,10 @@ async function serialShows(path: string, text: string, seconds = 90): Promise<vo
 }
 
 test('a machine boots from a stored disk, survives the deletion of its version and keeps what it wrote', async () => {
-  await using world = await createWorld((folder) =>
+  const complaints: unknown[] = []
+  const keep = (fields: object, message: string): void => void complaints.push(message, fields)
+  const logger = { ...silentLogger, warn: keep, error: keep }
+  const makeProvider = (folder: string) =>
     qemuProvider({
       qemu: 'qemu-system-x86_64',
       searchPath: '/usr/bin:/bin',
@@ -26,9 +30,9 @@ test('a machine boots from a stored disk, survives the deletion of its version a
       network: 'none',
       machinesFolder: join(folder, 'vms'),
       clock: systemClock,
-      logger: silentLogger,
-    }),
-  )
+      logger,
+    })
+  await using world = await createWorld(makeProvider, logger)
   const path = join(world.folder, 'tiny.raw')
   await buildTinyDisk({ out: path, content: 'from the store' })
   const disk = await world.store(path)
@@ -54,7 +58,9 @@ test('a machine boots from a stored disk, survives the deletion of its version a
   await store.sweep(async () => new Set((await world.compute.liveRoots()).map((live) => live.root)))
   const vmId = findVmFacts((await world.get(id))?.envelope ?? {})?.vmId ?? ''
   const log = join(world.folder, 'vms', vmId, 'serial.log')
-  await serialShows(log, 'goldleaf-guest ready: from the store')
+  await serialShows(log, 'goldleaf-guest ready: from the store').catch((error: unknown) => {
+    throw new Error(`complaints: ${inspect(complaints)}`, { cause: error })
+  })
   await serialShows(log, 'goldleaf-guest disks: vda=98304 vdb=2097152')
   assert.equal(await world.compute.findSerialLog(vmId), log)
 
@@ -66,4 +72,5 @@ test('a machine boots from a stored disk, survives the deletion of its version a
   assert.equal(await world.compute.findSerialLog(vmId), undefined)
   await store.sweep(async () => new Set((await world.compute.liveRoots()).map((live) => live.root)))
   assert.equal(await store.has(disk.root), false)
+  assert.deepEqual(complaints, [])
 })
