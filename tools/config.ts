@@ -1,11 +1,11 @@
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { searchPath } from './system-packages.mjs'
 
-/** What tools read from their surroundings; nothing else in tools/ looks at process.env. */
+/** What tools read from their surroundings; only the two .mjs files look at process.env too. */
 export const toolConfig = {
   root: join(dirname(fileURLToPath(import.meta.url)), '..'),
   environment: process.env,
-  // /usr/sbin holds mkfs.vfat and sfdisk and is not on every user's PATH.
-  path: [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin', '/sbin'],
+  path: searchPath,
   isCi: process.env['CI'] === 'true',
 }

@@ -3,12 +3,13 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { parseArgs } from 'node:util'
+import { parseArgs, styleText } from 'node:util'
 import { formatBytes } from '../src/base/units.ts'
 import { toolConfig } from './config.ts'
-import { ensureSystemPackages, packageSets } from './system-packages.ts'
+import { ensureSystemPackages, packageSets } from './system-packages.mjs'
 import { buildTinyDisk, changeFileOnTinyDisk, greetingFile } from './tiny-disk.ts'
 
 const { values: flags } = parseArgs({
@@ -18,6 +19,9 @@ const { values: flags } = parseArgs({
     listen: { type: 'string' },
   },
 })
+// Ctrl-C may come at any moment, and more than once: the terminal, npm and hand-over.mjs each send it.
+const stop = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop.abort())
 const goldleaf = join(toolConfig.root, 'bin', 'goldleaf')
 const group = 'quickstart'
 const image = ['--resource-group', group, '--gallery', 'golden', '--definition', 'tiny']
@@ -46,26 +50,58 @@ function say(text: string): void {
 }
 
 function heading(text: string): void {
-  say(`\n\u001B[1m${text}\u001B[0m`)
+  say(`\n${styleText('bold', text, { stream: process.stdout })}`)
+}
+
+/** As it can be typed into a shell. */
+function quote(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`
 }
 
 /** Runs one goldleaf command with its output shown, and answers what it printed on stdout. */
 async function run(args: readonly string[], options: { readonly quiet?: boolean } = {}): Promise<string> {
-  if (!options.quiet) say(`$ goldleaf ${args.join(' ')}`)
-  const child = spawn(goldleaf, [...args, '--data', flags.data], { stdio: ['ignore', 'pipe', 'inherit'] })
+  stop.signal.throwIfAborted()
+  const all = [...args, '--data', flags.data]
+  if (!options.quiet) say(`$ npx goldleaf ${all.map(quote).join(' ')}`)
+  const child = spawn(goldleaf, all, { stdio: ['ignore', 'pipe', 'inherit'] })
+  const end = (): void => void child.kill('SIGTERM')
+  stop.signal.addEventListener('abort', end)
+  const ended = new Promise<number | null>((resolve, reject) => {
+    child.once('exit', resolve)
+    child.once('error', reject)
+  })
   let text = ''
   for await (const chunk of child.stdout) text += String(chunk)
-  const code = child.exitCode ?? (await new Promise<number | null>((resolve) => child.once('exit', resolve)))
+  const code = await ended
+  stop.signal.removeEventListener('abort', end)
+  stop.signal.throwIfAborted()
   if (code !== 0) throw new Error(`'goldleaf ${args.join(' ')}' ended with ${code}; its own message is above.`)
   return text.trim()
+}
+
+/** Whether a server could listen on the port; a moment later somebody else may. */
+async function isFree(port: number): Promise<boolean> {
+  const probe = createServer()
+  return new Promise((resolve) => {
+    probe.once('error', () => resolve(false))
+    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)))
+  })
+}
+
+/** --once must not collide with a server that runs already; otherwise the known ports are friendlier. */
+async function chooseAddress(): Promise<string> {
+  if (flags.listen !== undefined) return flags.listen
+  const isWanted = !flags.once
+  if (isWanted && (await isFree(8080)) && (await isFree(8081))) return '127.0.0.1:8080'
+  if (isWanted) say('Port 8080 or 8081 is taken: the server gets free ones instead (--listen HOST:PORT chooses).')
+  return '127.0.0.1:0'
 }
 
 /** Starts the server; resolves with its process when it says that it is ready. */
 async function startServer(): Promise<ChildProcess> {
   mkdirSync(flags.data, { recursive: true })
-  // --once must not collide with a server that runs already; otherwise the known ports are friendlier.
-  const listen = flags.listen ?? (flags.once ? '127.0.0.1:0' : '127.0.0.1:8080')
-  say(`$ goldleaf serve --data ${flags.data} --listen ${listen}`)
+  const listen = await chooseAddress()
+  say(`$ npx goldleaf serve --data ${quote(flags.data)} --listen ${listen}`)
   const child = spawn(goldleaf, ['serve', '--data', flags.data, '--listen', listen, '--log-level', 'warn'], {
     stdio: ['ignore', 'pipe', 'inherit'],
     // Ctrl-C goes to this process, which stops the server after the machines' last words.
@@ -116,7 +152,7 @@ async function removeEarlierRun(env: ServerEnvironment, token: string): Promise<
   if ((await fetch(path, { headers })).status === 404) return
   say(`An earlier run left the resource group '${group}': deleting it first.`)
   await fetch(path, { method: 'DELETE', headers })
-  while ((await fetch(path, { headers })).status !== 404) await sleep(250)
+  while ((await fetch(path, { headers })).status !== 404) await sleep(250, undefined, { signal: stop.signal })
 }
 
 async function showCost(env: ServerEnvironment, token: string, version: string): Promise<void> {
@@ -147,17 +183,17 @@ async function showLatest(env: ServerEnvironment, token: string): Promise<void> 
 /** Prints what the guest says until its ready line; throws when it does not come. */
 async function watchConsole(name: string): Promise<void> {
   const deadlineMs = Date.now() + bootTimeoutMs
-  say(`$ goldleaf vm console ${name} --resource-group ${group}`)
+  say(`$ npx goldleaf vm console ${name} --resource-group ${group} --data ${quote(flags.data)}`)
   for (;;) {
     const log = await run(['vm', 'console', name, '--resource-group', group], { quiet: true })
     const ready = /goldleaf-guest ready: .*/.exec(log)?.[0]
     if (ready) {
-      say(`\u001B[32m${ready}\u001B[0m`)
+      say(styleText('green', ready, { stream: process.stdout }))
       return
     }
     if (Date.now() > deadlineMs)
       throw new Error(`the VM did not become ready in time. Its console said:\n${log.slice(-2000)}`)
-    await sleep(500)
+    await sleep(500, undefined, { signal: stop.signal })
   }
 }
 
@@ -209,30 +245,33 @@ async function road(): Promise<void> {
   say(await run(['env', '--shell'], { quiet: true }))
 }
 
+/** Until Ctrl-C; throws where the server ends by itself. */
+async function untilStopped(server: ChildProcess): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    stop.signal.addEventListener('abort', () => resolve())
+    server.once('exit', (code) => reject(new Error(`the server ended with ${code}; its own message is above.`)))
+    if (stop.signal.aborted) resolve()
+  })
+}
+
 let server: ChildProcess | undefined
 try {
   ensureSystemPackages([...packageSets.qemu, ...packageSets.diskBuilding])
   heading('0. The server (SQLite and local folders, three regions)')
   server = await startServer()
   await road()
-  if (flags.once) {
-    await stopServer(server)
-    say('\nEverything is stopped (--once).')
-  } else {
-    const stopped = new Promise<void>((resolve) => {
-      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve())
-      server?.once('exit', () => resolve())
-    })
+  if (!flags.once) {
     say(
-      '\nThe server is running. In another terminal: eval "$(npx goldleaf env --data ' +
-        flags.data +
-        ' --shell)". Ctrl-C stops it.',
+      `\nThe server is running. In another terminal, in this folder: eval "$(npx goldleaf env --data ${quote(flags.data)} --shell)"\nCtrl-C stops it.`,
     )
-    await stopped
-    await stopServer(server)
+    await untilStopped(server)
   }
+  await stopServer(server)
+  say(flags.once ? '\nEverything is stopped (--once).' : '\nEverything is stopped. What was published is kept.')
 } catch (error) {
-  process.stderr.write(`goldleaf: ${error instanceof Error ? error.message : String(error)}\n`)
+  if (!stop.signal.aborted)
+    process.stderr.write(`goldleaf: ${error instanceof Error ? error.message : String(error)}\n`)
   if (server) await stopServer(server)
-  process.exit(1)
+  if (stop.signal.aborted) say('Stopped.')
+  process.exit(stop.signal.aborted ? 130 : 1)
 }

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { globSync } from 'node:fs'
 import { join } from 'node:path'
 import { toolConfig } from './config.ts'
-import { ensureSystemPackages, packageSets } from './system-packages.ts'
+import { ensureSystemPackages, packageSets } from './system-packages.mjs'
 
 const folders = process.argv.slice(2)
 try {

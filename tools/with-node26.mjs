@@ -1,64 +1,11 @@
-// The one file that a stock Node (>= 20) runs. It brings node_modules into step with the lockfile, which also brings
-// the Node 26 that everything else needs (a locked dependency, no download of ours), and hands over to it.
-import { spawn, spawnSync } from 'node:child_process'
-import { createHash } from 'node:crypto'
-import { existsSync, lstatSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-
-const root = join(dirname(fileURLToPath(import.meta.url)), '..')
-const modules = join(root, 'node_modules')
-const stampFile = join(modules, '.goldleaf-lock')
-const node = join(modules, '.bin', 'node')
-
-function fail(message) {
-  process.stderr.write(`goldleaf: ${message}\n`)
+// Where every npm script begins. Only this check may meet a Node that is too old, so it uses no young syntax, and what
+// does is imported behind it.
+const major = Number(process.versions.node.split('.')[0])
+if (major >= 20) import('./hand-over.mjs')
+else {
+  process.stderr.write(
+    `goldleaf: this is Node ${process.version}, and Node 20 or newer is needed to start (it brings its own Node 26).\n` +
+      'goldleaf: Debian 12, Ubuntu 24.04 and older bring an older one: see https://nodejs.org/en/download\n',
+  )
   process.exit(1)
 }
-
-/** @returns {string} changes whenever what `npm ci` would install changes. */
-function lockStamp() {
-  return createHash('sha256')
-    .update(readFileSync(join(root, 'package-lock.json')))
-    .digest('hex')
-}
-
-function installDependencies() {
-  const stamp = lockStamp()
-  if (existsSync(node) && existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp) return
-  process.stderr.write('goldleaf: installing the packages of package-lock.json (npm ci), Node 26 among them\n')
-  const done = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
-    cwd: root,
-    stdio: ['ignore', 'inherit', 'inherit'],
-  })
-  if (done.error) fail(`npm could not be started (${done.error.message}). Install npm and try again.`)
-  if (done.status !== 0)
-    fail('npm ci failed; its own message is above. Check the network or the registry and try again.')
-  if (!existsSync(node))
-    fail(`there is no Node 26 for ${process.platform}-${process.arch} here: Linux on x64 or arm64 is needed.`)
-  writeFileSync(stampFile, stamp)
-}
-
-/** npx runs what it finds in node_modules/.bin: this makes `npx goldleaf ...` work inside the repository. */
-function linkCommand() {
-  const link = join(modules, '.bin', 'goldleaf')
-  try {
-    lstatSync(link)
-  } catch {
-    symlinkSync(join('..', '..', 'bin', 'goldleaf'), link)
-  }
-}
-
-if (Number(process.versions.node.split('.')[0]) < 20) fail(`Node 20 or newer is needed, this is ${process.version}.`)
-installDependencies()
-linkCommand()
-
-const [script, ...args] = process.argv.slice(2)
-if (script === undefined) process.exit(0)
-const child = spawn(node, [join(root, script), ...args], {
-  stdio: 'inherit',
-  env: { ...process.env, PATH: `${join(modules, '.bin')}:${process.env.PATH}` },
-})
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
-child.on('error', (error) => fail(`Node 26 could not be started: ${error.message}`))
-child.on('exit', (code, signal) => process.exit(signal ? 128 : (code ?? 1)))

@@ -17,7 +17,7 @@ export function addImageCommands(program: Command, context: CliContext, setExitC
     image
       .command(name)
       .description(description)
-      .option('-g, --resource-group <name>', 'resource group of the gallery', 'goldleaf')
+      .option('-g, --resource-group <name>', "the gallery's resource group (default: found by the gallery's name)")
       .requiredOption('--gallery <name>', 'gallery')
   addPush(add('push <file>', 'upload a disk image and publish it as a version'), context)
   addPull(add('pull', 'fetch a disk of a version and write it as a file'), context)

@@ -3,11 +3,12 @@ import { extname, resolve } from 'node:path'
 import type { JsonObject } from '../base/json.ts'
 import { formatBytes } from '../base/units.ts'
 import type { DiskFormat } from '../blocks/disk-image.ts'
-import { connect } from './connection.ts'
 import type { CliContext } from './context.ts'
 import { versionPath } from './image-names.ts'
 import type { VersionFlags } from './image-names.ts'
 import { resolveLatest } from './image.ts'
+import { connectToGallery } from './locate-gallery.ts'
+import type { Unlocated } from './locate-gallery.ts'
 import { cliProblems } from './problems.ts'
 import { createProgress } from './progress.ts'
 
@@ -45,10 +46,10 @@ export function formatOf(file: string): DiskFormat {
 const addressSeconds = 43_200
 
 /** `goldleaf image pull`: fetches a disk of a version from one of its regions; every byte is checked on the way. */
-export async function pullVersion(context: CliContext, flags: PullFlags): Promise<void> {
-  const out = resolve(context.cwd, flags.out)
-  if (!flags.force && (await isThere(out))) throw cliProblems.FileExists({ file: flags.out })
-  const connection = await connect(context, flags)
+export async function pullVersion(context: CliContext, typed: Unlocated<PullFlags>): Promise<void> {
+  const out = resolve(context.cwd, typed.out)
+  if (!typed.force && (await isThere(out))) throw cliProblems.FileExists({ file: typed.out })
+  const { connection, flags } = await connectToGallery<PullFlags>(context, typed)
   const { signal } = context
   const version =
     flags.version.toLowerCase() === 'latest'

@@ -12,13 +12,14 @@ import { galleryImages } from '../contract/gallery-images.ts'
 import { galleryImageVersions } from '../contract/gallery-image-versions.ts'
 import type { GalleryImageVersionProperties } from '../contract/gallery-image-versions.ts'
 import type { StorageClass, TransferProgress } from '../store/disk-store.ts'
-import { connect } from './connection.ts'
 import type { Connection } from './connection.ts'
 import type { CliContext } from './context.ts'
 import { ensureDefinition } from './ensure.ts'
 import type { DefinitionFacts } from './ensure.ts'
 import { definitionPath, versionPath } from './image-names.ts'
 import type { VersionFlags } from './image-names.ts'
+import { connectToGallery } from './locate-gallery.ts'
+import type { Unlocated } from './locate-gallery.ts'
 import { cliProblems } from './problems.ts'
 import { createProgress } from './progress.ts'
 import type { Progress } from './progress.ts'
@@ -100,13 +101,13 @@ export function versionBody(
  * `goldleaf image push FILE`: sends what the source region lacks, publishes the version, and shows replication until it
  * has ended. Started again after an interruption it sends only the rest.
  */
-export async function pushVersion(context: CliContext, file: string, flags: PushFlags): Promise<void> {
-  const regions = parseRegions(flags.regions)
-  const location = flags.location ?? regions[0]?.name ?? ''
+export async function pushVersion(context: CliContext, file: string, typed: Unlocated<PushFlags>): Promise<void> {
+  const regions = parseRegions(typed.regions)
+  const location = typed.location ?? regions[0]?.name ?? ''
   const { signal } = context
-  checkNames(flags)
+  checkNames(typed)
   await checkReadable(context, file)
-  const connection = await connect(context, flags)
+  const { connection, flags } = await connectToGallery<PushFlags>(context, typed)
   const { client } = connection
   await checkRegions(connection, [location, ...regions.map(({ name }) => name)], signal)
   if (flags.create) await createMissing(context, connection, flags, location)
@@ -144,7 +145,7 @@ export async function pushVersion(context: CliContext, file: string, flags: Push
 /*
  * Checks before the bytes, not after: an upload of hours should not end in a refusal that was plain from the start.
  */
-function checkNames(flags: PushFlags): void {
+function checkNames(flags: Unlocated<PushFlags>): void {
   const refusal =
     galleries.name.check(flags.gallery) ??
     galleryImages.name.check(flags.definition) ??

@@ -4,13 +4,14 @@ import { formatBytes } from '../base/units.ts'
 import { parseResource } from '../client/resource-body.ts'
 import type { GalleryImageProperties } from '../contract/gallery-images.ts'
 import type { GalleryImageVersionProperties } from '../contract/gallery-image-versions.ts'
-import { connect } from './connection.ts'
 import type { Connection } from './connection.ts'
 import { exitCodes } from './context.ts'
 import type { CliContext } from './context.ts'
 import { definitionPath, definitionsPath, versionPath, versionsPath } from './image-names.ts'
 import type { GalleryFlags, ImageFlags, VersionFlags } from './image-names.ts'
 import { createProgress } from './progress.ts'
+import { connectToGallery } from './locate-gallery.ts'
+import type { Unlocated } from './locate-gallery.ts'
 import { formatTable } from './table.ts'
 
 interface ListFlags extends GalleryFlags {
@@ -18,9 +19,17 @@ interface ListFlags extends GalleryFlags {
   readonly json?: boolean | undefined
 }
 
+interface OneImageFlags extends ImageFlags {
+  readonly version?: string
+}
+
+interface VerifyFlags extends VersionFlags {
+  readonly json?: boolean
+}
+
 /** `goldleaf image list`: the definitions of a gallery, or the versions of a definition. */
-export async function listImages(context: CliContext, flags: ListFlags): Promise<void> {
-  const connection = await connect(context, flags)
+export async function listImages(context: CliContext, typed: Unlocated<ListFlags>): Promise<void> {
+  const { connection, flags } = await connectToGallery<ListFlags>(context, typed)
   const { definition } = flags
   const path =
     definition === undefined ? definitionsPath(connection, flags) : versionsPath(connection, { ...flags, definition })
@@ -58,8 +67,9 @@ function versionTable(items: readonly JsonObject[]): string {
 }
 
 /** `goldleaf image show`: a version with its replication, or a definition, as the API shows it. */
-export async function showImage(context: CliContext, flags: ImageFlags & { version?: string }): Promise<void> {
-  const { client, ...place } = await connect(context, flags)
+export async function showImage(context: CliContext, typed: Unlocated<OneImageFlags>): Promise<void> {
+  const { connection, flags } = await connectToGallery<OneImageFlags>(context, typed)
+  const { client, ...place } = connection
   const { version } = flags
   const body =
     version === undefined
@@ -72,8 +82,9 @@ export async function showImage(context: CliContext, flags: ImageFlags & { versi
 }
 
 /** `goldleaf image delete`: one version, or a definition without versions. Absent already is not an error. */
-export async function deleteImage(context: CliContext, flags: ImageFlags & { version?: string }): Promise<void> {
-  const { client, ...place } = await connect(context, flags)
+export async function deleteImage(context: CliContext, typed: Unlocated<OneImageFlags>): Promise<void> {
+  const { connection, flags } = await connectToGallery<OneImageFlags>(context, typed)
+  const { client, ...place } = connection
   const { version } = flags
   const path = version === undefined ? definitionPath(place, flags) : versionPath(place, { ...flags, version })
   await client.delete(path, { signal: context.signal })
@@ -107,6 +118,10 @@ interface VerifiedReplica {
   readonly lost: readonly Json[]
   /** `Completed` where the replica has its bytes. */
   readonly state: string | undefined
+  /** Regions that gave what this one had lost. */
+  readonly repairedFrom: readonly string[]
+  /** Why it is not whole, and what to do. */
+  readonly details: string | undefined
 }
 
 function textOf(value: Json | undefined): string {
@@ -114,7 +129,7 @@ function textOf(value: Json | undefined): string {
 }
 
 function parseReplica(value: JsonObject): VerifiedReplica {
-  const { region, lun, storageClass, framesChecked, bytesChecked, repaired, lost, state } = value
+  const { region, lun, storageClass, framesChecked, bytesChecked, repaired, lost, state, repairedFrom, details } = value
   return {
     region: textOf(region),
     lun: Number(lun),
@@ -124,6 +139,8 @@ function parseReplica(value: JsonObject): VerifiedReplica {
     repaired: Number(repaired ?? 0),
     lost: Array.isArray(lost) ? lost : [],
     state: typeof state === 'string' ? state : undefined,
+    repairedFrom: Array.isArray(repairedFrom) ? repairedFrom.map(textOf) : [],
+    details: typeof details === 'string' ? details : undefined,
   }
 }
 
@@ -131,8 +148,8 @@ function parseReplica(value: JsonObject): VerifiedReplica {
  * `goldleaf image verify`: the server reads and checks every byte of every replica of a version. Answers exit code 1 if
  * anything is lost, or a replica is not complete: only then is it known that all is well.
  */
-export async function verifyImage(context: CliContext, flags: VersionFlags & { json?: boolean }): Promise<number> {
-  const connection = await connect(context, flags)
+export async function verifyImage(context: CliContext, typed: Unlocated<VerifyFlags>): Promise<number> {
+  const { connection, flags } = await connectToGallery<VerifyFlags>(context, typed)
   const { client } = connection
   const version =
     flags.version.toLowerCase() === 'latest'
@@ -154,8 +171,9 @@ export async function verifyImage(context: CliContext, flags: VersionFlags & { j
   if (replicas.length === 0) context.err.write(`Version ${version} has no replica to check.\n`)
   if (bad.length > 0)
     context.err.write(
-      `Version ${version} is damaged or incomplete in ${bad.map(({ region }) => region).join(', ')}. Replicate it again: remove the region from the targets, then add it.\n`,
+      `Version ${version} is damaged or incomplete in ${bad.map(({ region }) => region).join(', ')}. Update it to replicate there again, or remove the region from its targets.\n`,
     )
+  for (const { details } of bad) if (details !== undefined) context.err.write(`${details}\n`)
   return bad.length === 0 && replicas.length > 0 ? exitCodes.done : exitCodes.failed
 }
 
@@ -177,7 +195,9 @@ function verifyTable(replicas: readonly VerifiedReplica[]): string {
     replica.lun < 0 ? 'os' : String(replica.lun),
     replica.storageClass,
     formatBytes(replica.bytesChecked),
-    String(replica.repaired),
+    replica.repairedFrom.length === 0
+      ? String(replica.repaired)
+      : `${replica.repaired} (from ${replica.repairedFrom.join(', ')})`,
     replica.lost.length === 0 ? '0' : `${replica.lost.length} (first at byte ${textOf(replica.lost[0])})`,
     replica.state ?? '',
   ])

@@ -74,7 +74,7 @@ function addVmCommands(program: Command, context: CliContext): void {
     .requiredOption('--definition <name>', 'image definition')
     .option('--version <version>', 'version, or latest', 'latest')
     .requiredOption('--location <region>', 'region to boot in')
-    .option('--gallery-resource-group <name>', "the gallery's resource group, where it is another one")
+    .option('--gallery-resource-group <name>', "the gallery's resource group (default: found by the gallery's name)")
     .option('--size <size>', 'VM size', 'Standard_B1s')
     .option('--admin-username <name>', 'for generalised images')
     .option('--ssh-key-file <file>', 'public key of the administrator')

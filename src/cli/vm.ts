@@ -9,6 +9,7 @@ import type { Connection, ConnectionFlags } from './connection.ts'
 import type { CliContext } from './context.ts'
 import { ensureResourceGroup } from './ensure.ts'
 import { versionPath } from './image-names.ts'
+import { findGroupOf } from './locate-gallery.ts'
 import { cliProblems } from './problems.ts'
 import { formatTable } from './table.ts'
 
@@ -71,7 +72,8 @@ export async function createVm(
   const connection = await connect(context, flags)
   const { client, subscriptionId } = connection
   const { signal } = context
-  const home = { ...flags, resourceGroup: flags.galleryResourceGroup ?? flags.resourceGroup }
+  const found = flags.galleryResourceGroup ?? (await findGroupOf(connection, flags.gallery, signal))
+  const home = { ...flags, resourceGroup: found ?? flags.resourceGroup }
   const place = { subscriptionId, resourceGroup: home.resourceGroup }
   const definitionId = resourcePath(galleryImages, place, [flags.gallery, flags.definition])
   const definition = parseResource(await client.get(definitionId, { signal }))

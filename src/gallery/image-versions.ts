@@ -199,7 +199,9 @@ function changesReplicas(change: Change): boolean {
     const profile = versionProperties(draft).publishingProfile
     return JSON.stringify([
       profile?.replicaCount,
-      (profile?.targetRegions ?? []).map((t) => [t.name, t.regionalReplicaCount, t.storageAccountType]).toSorted(),
+      (profile?.targetRegions ?? [])
+        .map((t) => `${t.name} ${t.regionalReplicaCount} ${t.storageAccountType}`)
+        .toSorted((a, b) => (a < b ? -1 : 1)),
     ])
   }
   return replicated(change.before) !== replicated(change.after)

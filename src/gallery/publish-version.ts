@@ -202,7 +202,7 @@ function withDiskSizes(properties: JsonObject, replicas: readonly Replica[]): Js
   })
   return {
     ...properties,
-    storageProfile: { ...profile, osDiskImage, ...(dataDiskImages.length > 0 ? { dataDiskImages } : {}) } as JsonObject,
+    storageProfile: { ...profile, osDiskImage, ...(dataDiskImages.length > 0 ? { dataDiskImages } : {}) },
   }
 }
 

@@ -161,6 +161,11 @@ export async function markReplicaFailed(db: DbOrTx, replica: Place, error: strin
   await at(db, replica).set({ state: 'Failed', error, ended_ms: nowMs }).execute()
 }
 
+/** Its bytes were read and found right, whatever was wrong before. */
+export async function markReplicaWhole(db: DbOrTx, replica: Place, nowMs: number): Promise<void> {
+  await at(db, replica).set({ state: 'Completed', error: null, ended_ms: nowMs }).execute()
+}
+
 export async function deleteReplicas(db: DbOrTx, versionKey: string): Promise<void> {
   await db.deleteFrom('replica').where('version_key', '=', versionKey).execute()
 }
@@ -185,6 +190,22 @@ export async function listLiveRoots(db: DbOrTx, region: string, storageClass: St
     .where('root', 'is not', null)
     .execute()
   return rows.flatMap((row) => (row.root === null ? [] : [row.root]))
+}
+
+/** Where some version's replica of this disk is complete. */
+export async function listPlacesOfRoot(
+  db: DbOrTx,
+  root: string,
+): Promise<{ readonly region: string; readonly storageClass: StorageClass }[]> {
+  const rows = await db
+    .selectFrom('replica')
+    .select(['region', 'storage_class'])
+    .distinct()
+    .where('root', '=', root)
+    .where('state', '=', 'Completed')
+    .orderBy('region')
+    .execute()
+  return rows.map((row) => ({ region: row.region, storageClass: row.storage_class as StorageClass }))
 }
 
 interface Place {

@@ -148,7 +148,8 @@ export async function wire(config: ServerConfig, clock: Clock, logger: Logger): 
     async start(addresses) {
       ownAddresses.push(...addresses)
       await work.run()
-      compute.startMachines()
+      // In the background: a machine that cannot start must not keep the server from answering.
+      compute.startMachines().catch((error: unknown) => logger.error({ err: error }, 'machines were not started'))
     },
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   }

@@ -60,10 +60,12 @@ export async function scanPack(
   const handle = await open(path, 'r')
   try {
     const { size } = await handle.stat()
+    const head = parsePackHead(await readAt(handle, 0, 32))
+    if (head && head.packId !== packId) return undefined
+    // A seal stands for the whole pack even where its head is damaged.
     const seal = await readSeal(handle, size)
     if (seal) return { packId, entries: seal.entries, endBytes: seal.tableOffset, sealed: true }
-    const head = parsePackHead(await readAt(handle, 0, 32))
-    if (!head || head.packId !== packId) return undefined
+    if (!head) return undefined
     const entries: PackEntry[] = []
     let position = Math.max(from, head.align)
     let endBytes = position

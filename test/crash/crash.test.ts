@@ -246,7 +246,7 @@ async function checkVersion(
   assert.equal(access.status, 200, `${when}: ${JSON.stringify(access.body)}`)
   const download = await fetch((access.body.accessSAS ?? '').replace(server.env.endpoint, server.env.httpEndpoint))
   const hash = createHash('sha256')
-  for await (const chunk of download.body ?? []) hash.update(chunk as Uint8Array)
+  for await (const chunk of download.body ?? []) hash.update(chunk)
   assert.equal(hash.digest('hex'), hashes[disk], `${when}: ${name} in ${region} is not what went in`)
 }
 

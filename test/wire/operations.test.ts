@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
 import { eventually } from '../support/goldleaf.ts'
 import type { Answer } from '../support/goldleaf.ts'
@@ -87,7 +89,7 @@ suite('operations on the wire', () => {
       const refused = await wire.arm.call(method, path, method === 'PUT' ? versionBody(big) : { tags: {} })
       assert.equal(refused.status, 409, JSON.stringify(refused.body))
       assert.equal(refused.body.error?.code, 'OperationNotAllowed')
-      assert.match(refused.body.error?.message ?? '', /'d?\/?.*2\.0\.0'.*still at work.*Wait for that operation/s)
+      assert.match(refused.body.error?.message ?? '', /'ops\/d\/2\.0\.0'.*still at work.*Wait for that operation/s)
     }
     const { body: during } = await wire.arm.call('GET', path)
     assert.equal(during.properties?.provisioningState, 'Creating')
@@ -137,33 +139,47 @@ suite('operations on the wire', () => {
     assert.equal((await wire.arm.call('DELETE', wire.at('galleries/no/images/no/versions/1.0.0'))).status, 204)
   })
 
-  test('a failed operation: Failed with code and message; the resource is Failed and takes the same PUT again', async () => {
+  test('a failed operation: Failed with the replication error; the same PUT again makes it good', async () => {
     await wire.gallery('failing')
     await wire.definition('failing/d')
-    const name = 'soon-gone.vhd'
-    const disk = fixedVhd(someDisk(4))
-    await wire.blob(name, disk)
     const path = wire.at('galleries/failing/images/d/versions/1.0.0')
-    // The blob is accepted while it is whole and is gone when its bytes are wanted.
-    const blob = `${wire.server.env.httpEndpoint}/blob/wire/vhds/${name}`
-    const [created] = await Promise.all([
-      wire.arm.call('PUT', path, versionBody(blob)),
-      fetch(blob, { method: 'DELETE', headers: { authorization: `Bearer ${wire.server.token}` } }),
-    ])
-    if (created.status === 201) {
-      const done = await wire.arm.settle(created)
-      if (done.status === 'Failed') {
-        assert.ok(done.error?.code)
-        assert.ok(done.error?.message)
-        const { body } = await wire.arm.call('GET', path)
-        assert.equal(body.properties?.provisioningState, 'Failed')
-      }
-    } else assert.equal(created.body.error?.code, 'BlobNotFound')
-    await wire.blob(name, disk)
-    await wire.arm.must('PUT', path, versionBody(blob))
-    const { body } = await wire.arm.call('GET', `${path}&$expand=ReplicationStatus`)
-    assert.equal(body.properties?.provisioningState, 'Succeeded')
-    assert.equal(body.properties?.replicationStatus?.aggregatedState, 'Completed')
+    const body = versionBody(uri, { targetRegions: [{ name: 'West Europe' }, { name: 'East US' }] })
+    // Nothing can be written where the region's store should be.
+    const region = join(wire.server.data, 'regions/eastus')
+    await rm(region, { recursive: true, force: true })
+    await writeFile(region, 'not a folder')
+    const started = await wire.arm.call('PUT', path, body)
+    assert.equal(started.status, 201)
+    const done = await wire.arm.settle(started)
+    assert.equal(done.status, 'Failed', JSON.stringify(done))
+    assert.ok(done.endTime)
+    assert.match(
+      done.error?.message ?? '',
+      /^Gallery replication jobs failed in one or more regions\. The failing regions' details are as follows: '\{region:eastus, detail:.+\}'\. If retry does not work, then please do an update by removing the failed regions and update again by adding them back\.$/,
+    )
+    const failed = await wire.arm.call('GET', `${path}&$expand=ReplicationStatus`)
+    assert.equal(failed.body.properties?.provisioningState, 'Failed')
+    const { aggregatedState, summary = [] } = failed.body.properties?.replicationStatus ?? {}
+    assert.equal(aggregatedState, 'Failed')
+    assert.deepEqual(
+      summary.map(({ region, state }) => [region, state]),
+      [
+        ['West Europe', 'Completed'],
+        ['East US', 'Failed'],
+      ],
+    )
+    assert.equal(summary[0]?.progress, 100)
+    assert.ok(summary[1]?.details, 'the region says why')
+    const latest = wire.at('galleries/failing/images/d/resolveLatest')
+    const nowhere = await wire.arm.call('POST', latest, { location: 'eastus' })
+    assert.equal(nowhere.body.error?.code, 'GalleryImageNotFound')
+    await rm(region)
+    const again = await wire.arm.must('PUT', path, body)
+    assert.equal(again.status, 200)
+    const mended = await wire.arm.call('GET', `${path}&$expand=ReplicationStatus`)
+    assert.equal(mended.body.properties?.provisioningState, 'Succeeded')
+    assert.equal(mended.body.properties?.replicationStatus?.aggregatedState, 'Completed')
+    assert.equal((await wire.arm.call('POST', latest, { location: 'eastus' })).body.latestVersionName, '1.0.0')
   })
 
   test('a disk answers 202 with both headers and its own kind of operation address', async () => {
