@@ -1,5 +1,6 @@
 import { findArmId } from '../base/arm-id.ts'
 import { formatArmTime } from '../base/clock.ts'
+import { isJsonObject } from '../base/json.ts'
 import type { Problem } from '../base/problem.ts'
 import { GiB } from '../base/units.ts'
 import type { GalleryImageProperties } from '../contract/gallery-images.ts'
@@ -62,7 +63,7 @@ function withPublishedDate(change: Change, nowMs: number): Draft {
     properties: {
       ...change.after.properties,
       publishingProfile: {
-        ...(typeof profile === 'object' && profile !== null ? profile : {}),
+        ...(isJsonObject(profile) ? profile : {}),
         publishedDate: before ?? formatArmTime(nowMs),
       },
     },

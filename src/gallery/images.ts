@@ -66,7 +66,8 @@ export async function findLatest(definitionKey: string, region: string, deps: Im
 
 /** Our extension: which version `latest` is in a region, and why each other was passed over. */
 async function explainLatest(call: ActionCall, deps: ImageDependencies): Promise<ActionResult> {
-  const location = String(call.body['location'] ?? call.resource.location)
+  const asked = call.body['location']
+  const location = typeof asked === 'string' ? asked : call.resource.location
   const region = deps.regions.find(location)
   if (!region)
     throw galleryProblems.UnknownRegion({ region: location, known: deps.regions.all.map((r) => r.name).join(', ') })

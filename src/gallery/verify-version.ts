@@ -43,8 +43,14 @@ async function verifyReplica(step: VerifyStep, replica: StoredReplica, deps: Gal
     const { regions, ...found } = isWhole(first)
       ? { ...first, regions: [] }
       : await repair(step, store, replica, first, deps)
-    const { hasManifest, ...result } = found
-    const facts = { ...result, ...(regions.length > 0 ? { repairedFrom: regions } : {}) }
+    const { framesChecked, bytesChecked, repaired, lost } = found
+    const facts = {
+      framesChecked,
+      bytesChecked,
+      repaired,
+      lost,
+      ...(regions.length > 0 ? { repairedFrom: regions } : {}),
+    }
     if (isWhole(found)) {
       if (replica.state === 'Failed') await markReplicaWhole(deps.db, replica, deps.clock.now())
       return { ...facts, state: 'Completed' }

@@ -10,7 +10,7 @@ import { isStorageClass } from './target-regions.ts'
 export function versionProperties(version: {
   readonly properties: Resource['properties']
 }): GalleryImageVersionProperties {
-  return version.properties as GalleryImageVersionProperties
+  return version.properties
 }
 
 /** Facts of a version for the rule of `latest`. */

@@ -103,48 +103,10 @@ export async function wire(config: ServerConfig, clock: Clock, logger: Logger): 
   const gallery = galleryDependencies(room, transfer, compute, sweeper, ownAddresses)
   const work = cleanup.use(createWorkEngine(room, gallery, compute))
   addSchedules(work, sweeper, transfer, clock)
-  const authenticate = createAuthenticator({ installation, clock })
-  const authorize = createAuthorizer({
-    findTenantOf: async (subscriptionId) => (await findSubscription(db, subscriptionId))?.tenantId,
-  })
-
   const parts = cleanup.move()
   return {
     installation,
-    register(app) {
-      registerIdentity(app, { installation, logger, clock, baseUrlOf })
-      registerTransfer(app, {
-        ...transfer,
-        db,
-        clock,
-        logger,
-        stores,
-        authenticate,
-        authorize,
-        baseUrlOf,
-        defaultSubscriptionId: installation.subscriptionId,
-        findLog: (name) => findLog(name, compute),
-      })
-      const engine: Engine = registerArm(app, {
-        types: resourceTypes,
-        behaviours: [
-          galleriesBehaviour,
-          imagesBehaviour(gallery),
-          imageVersionsBehaviour(gallery),
-          ...compute.behaviours,
-        ],
-        db,
-        work,
-        regions,
-        clock,
-        logger,
-        tenantId: installation.tenantId,
-        authenticate,
-        authorize,
-        retryAfterSeconds: config.retryAfterSeconds,
-      })
-      work.register(deleteResourceGroupWorkflow(() => engine))
-    },
+    register: (app) => registerRoutes(app, { room, installation, transfer, compute, gallery, work }),
     async start(addresses) {
       ownAddresses.push(...addresses)
       await work.run()
@@ -153,6 +115,50 @@ export async function wire(config: ServerConfig, clock: Clock, logger: Logger): 
     },
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   }
+}
+
+interface Parts {
+  readonly room: Room
+  readonly installation: Installation
+  readonly transfer: Transfer
+  readonly compute: Compute
+  readonly gallery: GalleryDependencies
+  readonly work: WorkEngine
+}
+
+function registerRoutes(app: FastifyInstance, { room, installation, transfer, compute, gallery, work }: Parts): void {
+  const { config, db, stores, regions, clock, logger } = room
+  const authenticate = createAuthenticator({ installation, clock })
+  const authorize = createAuthorizer({
+    findTenantOf: async (subscriptionId) => (await findSubscription(db, subscriptionId))?.tenantId,
+  })
+  registerIdentity(app, { installation, logger, clock, baseUrlOf })
+  registerTransfer(app, {
+    ...transfer,
+    db,
+    clock,
+    logger,
+    stores,
+    authenticate,
+    authorize,
+    baseUrlOf,
+    defaultSubscriptionId: installation.subscriptionId,
+    findLog: (name) => findLog(name, compute),
+  })
+  const engine: Engine = registerArm(app, {
+    types: resourceTypes,
+    behaviours: [galleriesBehaviour, imagesBehaviour(gallery), imageVersionsBehaviour(gallery), ...compute.behaviours],
+    db,
+    work,
+    regions,
+    clock,
+    logger,
+    tenantId: installation.tenantId,
+    authenticate,
+    authorize,
+    retryAfterSeconds: config.retryAfterSeconds,
+  })
+  work.register(deleteResourceGroupWorkflow(() => engine))
 }
 
 interface Room {
