@@ -12,7 +12,7 @@ const frame = 65_536
 export async function makeDisk(path: string, sizeMiB: number): Promise<number> {
   const staging = `${path}.files`
   // Real files, up to three quarters of the disk; tar keeps to what is readable.
-  const script = `set -e; mkdir -p '${staging}'; cd /usr; (find lib share bin -xdev -type f -readable -size -8M -print0 | sort -z | head -z -n 60000) | { size=0; while IFS= read -r -d '' f; do s=$(stat -c %s "$f"); size=$((size+s)); [ $size -gt ${Math.floor(sizeMiB * 0.7) * MiB} ] && break; printf '%s\\0' "$f"; done; } | tar --null -T - -c --no-recursion | tar -x -C '${staging}'; truncate -s ${sizeMiB}M '${path}'; mke2fs -q -t ext4 -F -d '${staging}' '${path}'; rm -rf '${staging}'`
+  const script = `set -e; mkdir -p '${staging}'; cd /usr; (find lib share bin -xdev -type f -readable -size -8M -print0 | sort -z | head -z -n 60000) | { size=0; while IFS= read -r -d '' f; do s=$(stat -c %s "$f"); size=$((size+s)); [ $size -gt ${Math.floor(sizeMiB * 0.7) * MiB} ] && break; printf '%s\\0' "$f"; done; } | tar --no-recursion --null -c -T - | tar -x -C '${staging}'; truncate -s ${sizeMiB}M '${path}'; mke2fs -q -t ext4 -F -d '${staging}' '${path}'; rm -rf '${staging}'`
   const done = spawnSync('bash', ['-c', script], { stdio: ['ignore', 'ignore', 'inherit'] })
   if (done.status !== 0) throw new Error('the test disk could not be made: are e2fsprogs and tar installed?')
   let bytes = 0

@@ -7,9 +7,10 @@ import { open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { mapLimit } from '../src/base/map-limit.ts'
 import { formatBytes, GiB, MiB, TiB } from '../src/base/units.ts'
 import type { Region } from '../src/base/region.ts'
-import type { StorageClass, TransferProgress } from '../src/store/disk-store.ts'
+import type { Extent, StorageClass, TransferProgress } from '../src/store/disk-store.ts'
 import { frameSizeBytes } from '../src/store/disk-store.ts'
 import { createDiskStores } from '../src/store/disk-stores.ts'
 import { makeDisk, changeDisk } from './disk.ts'
@@ -115,11 +116,10 @@ async function goldleaf(round: number, one: string, two: string, storageClass: S
     await using disk = await away.open(next)
     await using out = await open(join(folder, 'back.raw'), 'w')
     await out.truncate(disk.virtualSizeBytes)
-    for await (const extent of disk.extents())
-      for (let at = extent.offset; at < extent.offset + extent.length; at += 4 * MiB) {
-        const bytes = await disk.read(at, Math.min(4 * MiB, extent.offset + extent.length - at))
-        await out.write(bytes, 0, bytes.length, at)
-      }
+    // As a client with a few ranges under way.
+    await mapLimit(piecesOf(disk.extents()), 4, async ({ offset, length }) => {
+      await out.write(await disk.read(offset, length), 0, length, offset)
+    })
     await out.sync()
   })
   run('cmp', two, join(folder, 'back.raw'))
@@ -129,6 +129,11 @@ async function goldleaf(round: number, one: string, two: string, storageClass: S
   })
   const usage = await away.usage()
   return { times, figures, bytesStored: usage.bytesStored }
+}
+
+async function* piecesOf(extents: AsyncIterable<Extent>): AsyncIterable<Extent> {
+  for await (const { offset, length } of extents)
+    for (let at = 0; at < length; at += 4 * MiB) yield { offset: offset + at, length: Math.min(4 * MiB, length - at) }
 }
 
 async function compare(one: string, two: string): Promise<void> {
