@@ -4,10 +4,13 @@ import { runCli } from '../src/cli/main.ts'
 
 // The one place where the command line and the server meet; the server is loaded only for `serve`.
 const stop = new AbortController()
+let stoppedMs = 0
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.on(signal, () => {
-    // The first asks to stop in order, the second does not wait.
-    if (stop.signal.aborted) process.exit(130)
+    // The first asks to stop in order, a later one does not wait. One Ctrl-C comes up to three times: from the terminal,
+    // from npm and from tools/hand-over.mjs.
+    if (stop.signal.aborted && performance.now() - stoppedMs > 1_000) process.exit(130)
+    if (!stop.signal.aborted) stoppedMs = performance.now()
     stop.abort()
   })
 // `goldleaf image list | head`: a reader that goes away is no error.

@@ -6,12 +6,14 @@ import { createHash } from 'node:crypto'
 import { existsSync, lstatSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { ensureStarts } from './system-packages.mjs'
+import { ensureStarts, packageSets } from './system-packages.mjs'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const modules = join(root, 'node_modules')
 const stampFile = join(modules, '.goldleaf-lock')
 const node = join(modules, '.bin', 'node')
+
+const [script, ...args] = process.argv.slice(2)
 
 /** @type {(message: string) => never} */
 function fail(message) {
@@ -59,7 +61,7 @@ function prepare() {
   installDependencies()
   linkCommand()
   try {
-    ensureStarts(node)
+    ensureStarts(node, script?.startsWith('tools/') ? [...packageSets.qemu, ...packageSets.diskBuilding] : [])
   } catch (error) {
     fail(error instanceof Error ? error.message : String(error))
   }
@@ -79,5 +81,4 @@ function handOver(script, args) {
 }
 
 prepare()
-const [script, ...args] = process.argv.slice(2)
 if (script !== undefined) handOver(script, args)

@@ -168,6 +168,7 @@ async function showCost(env: ServerEnvironment, token: string, version: string):
         .join('')
       say(`  ${region.padEnd(14)}${bytes}${`${(t.seconds ?? 0).toFixed(2)} s`.padStart(12)}`)
     }
+  say(`  (The push itself brought the bytes to ${homeRegion}: its figures are in the line above the table.)`)
 }
 
 async function showLatest(env: ServerEnvironment, token: string): Promise<void> {

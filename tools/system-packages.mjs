@@ -56,14 +56,42 @@ function isPresent(shows) {
   })
 }
 
-/** A fresh machine has no lists; stale ones name files that are gone. Both are cured by one update. */
-function hasFreshLists() {
+/** @type {() => boolean} */
+function hasLists() {
   try {
-    const isFresh = Date.now() - statSync(aptFolder).mtimeMs < freshListsMs
-    return isFresh && readdirSync(aptFolder).some((name) => name.includes('_Packages'))
+    return readdirSync(aptFolder).some((name) => name.includes('_Packages'))
   } catch {
     return false
   }
+}
+
+/** Stale lists name files that are gone. */
+function hasFreshLists() {
+  return hasLists() && Date.now() - statSync(aptFolder).mtimeMs < freshListsMs
+}
+
+/**
+ * With sudo where not root. sudo clears the environment, and Ubuntu's needrestart would ask questions that nobody sees.
+ * @type {(args: readonly string[]) => boolean}
+ */
+function runAsRoot(args) {
+  const asked = ['env', 'DEBIAN_FRONTEND=noninteractive', 'NEEDRESTART_MODE=l', ...args]
+  const [program = '', ...rest] = isRoot() ? asked : ['sudo', ...asked]
+  return spawnSync(program, rest, { stdio: ['inherit', 'ignore', 'inherit'] }).status === 0
+}
+
+function isRoot() {
+  return process.getuid?.() === 0
+}
+
+function canBeRoot() {
+  return isRoot() || isPresent('sudo')
+}
+
+function updateLists() {
+  say(`running: ${isRoot() ? '' : 'sudo '}apt-get update`)
+  // Somebody's broken extra source must not stand in the way: what counts is whether the install works.
+  runAsRoot(['apt-get', 'update'])
 }
 
 /**
@@ -74,32 +102,21 @@ function hasFreshLists() {
 function install(missing) {
   for (const { name, why } of missing) say(`missing ${name} (${why})`)
   const names = missing.map(({ name }) => name)
-  const isRoot = process.getuid?.() === 0
   const command = ['apt-get', 'install', '-y', '--no-install-recommends', ...names]
-  const byHand = `${isRoot ? '' : 'sudo '}apt-get update && ${isRoot ? '' : 'sudo '}${command.join(' ')}`
+  const sudo = isRoot() ? '' : 'sudo '
+  const byHand = `${sudo}apt-get update && ${sudo}${command.join(' ')}`
   if (!isPresent('apt-get'))
     throw new Error(`This is not Debian or Ubuntu: install what gives these and try again: ${names.join(', ')}`)
-  if (!isRoot && !isPresent('sudo'))
+  if (!canBeRoot())
     throw new Error(
       `These packages are missing, and this user (not root, no sudo) cannot install them. Ask an administrator to run\n` +
         `  apt-get update && ${command.join(' ')}\nand start again.`,
     )
-  /** @type {(args: readonly string[]) => boolean} */
-  const run = (args) => {
-    // sudo clears the environment. Ubuntu's needrestart would ask questions that nobody sees.
-    const asked = ['env', 'DEBIAN_FRONTEND=noninteractive', 'NEEDRESTART_MODE=l', ...args]
-    const [program = '', ...rest] = isRoot ? asked : ['sudo', ...asked]
-    return spawnSync(program, rest, { stdio: ['inherit', 'ignore', 'inherit'] }).status === 0
-  }
-  if (!hasFreshLists()) {
-    say(`running: ${isRoot ? '' : 'sudo '}apt-get update`)
-    // Somebody's broken extra source must not stand in the way: what counts is whether the install works.
-    run(['apt-get', 'update'])
-  }
-  say(`running: ${isRoot ? '' : 'sudo '}${command.join(' ')}   (this may take some minutes)`)
+  if (!hasFreshLists()) updateLists()
+  say(`running: ${sudo}${command.join(' ')}   (this may take some minutes)`)
   // A machine that has just been started is often still upgrading itself.
   const [program = '', ...rest] = command
-  if (!run([program, '-o', 'DPkg::Lock::Timeout=300', ...rest]))
+  if (!runAsRoot([program, '-o', 'DPkg::Lock::Timeout=300', ...rest]))
     throw new Error(
       `apt-get could not install the missing packages; its own message is above. Check the network and apt's sources, or run\n  ${byHand}\nand start again.`,
     )
@@ -111,7 +128,11 @@ function install(missing) {
  */
 export function ensureSystemPackages(packages) {
   const missing = packages.filter(({ shows }) => !isPresent(shows))
-  if (missing.length === 0) return
+  if (missing.length === 0) {
+    // The demonstration disk's kernel is looked up in them too; images for containers come without any.
+    if (!hasLists() && isPresent('apt-get') && canBeRoot()) updateLists()
+    return
+  }
   install(missing)
   const still = missing.filter(({ shows }) => !isPresent(shows)).map(({ shows }) => shows)
   if (still.length > 0) throw new Error(`Installed, but not found on the PATH: ${still.join(', ')}. Add their folders.`)
@@ -121,8 +142,9 @@ export function ensureSystemPackages(packages) {
  * Installs the shared libraries that a program needs to start at all: NodeSource's and Debian's own Node have no use
  * for libatomic1, Node 26 has. Throws where it does not start for another reason.
  * @param {string} program
+ * @param {readonly SystemPackage[]} alsoNeeded what will be asked for next: one question to the administrator, not two
  */
-export function ensureStarts(program) {
+export function ensureStarts(program, alsoNeeded) {
   const start = () => spawnSync(program, ['--version'], { encoding: 'utf8' })
   /** @type {Set<string>} */
   const installed = new Set()
@@ -130,7 +152,8 @@ export function ensureStarts(program) {
     const found = libraries.find(({ file }) => tried.stderr?.includes(`${file}: cannot open shared object file`))
     if (found === undefined || installed.has(found.name))
       throw new Error(`${program} does not start: ${tried.error?.message ?? tried.stderr.trim()}`)
-    install([{ name: found.name, why: `${found.file}, which Node 26 is linked with` }])
+    const also = alsoNeeded.filter(({ shows }) => !isPresent(shows))
+    install([{ name: found.name, why: `${found.file}, which Node 26 is linked with` }, ...also])
     installed.add(found.name)
   }
 }

@@ -1,7 +1,7 @@
 // Where every npm script begins. Only this check may meet a Node that is too old, so it uses no young syntax, and what
 // does is imported behind it.
 const major = Number(process.versions.node.split('.')[0])
-if (major >= 20) import('./hand-over.mjs')
+if (major >= 20) void import('./hand-over.mjs')
 else {
   process.stderr.write(
     `goldleaf: this is Node ${process.version}, and Node 20 or newer is needed to start (it brings its own Node 26).\n` +

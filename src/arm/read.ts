@@ -7,7 +7,7 @@ import { findResources, listChildNames, pageResources } from '../resources/resou
 import type { Resource } from '../resources/resource.ts'
 import { getSubscription, param, requestContext, type Answer, type Call } from './call.ts'
 import { quoteEtag } from './conditions.ts'
-import { showResource } from './contract-rules.ts'
+import { showResource } from './show-resource.ts'
 import { splitType, type Engine } from './engine.ts'
 import { nextLink, readSkipToken } from './paging.ts'
 import { armProblems } from './problems.ts'

@@ -1,4 +1,5 @@
 import { randomUuid } from '../base/random.ts'
+import { draftOfPatch, draftOfPut } from '../contract/draft.ts'
 import { permissionOf } from '../contract/permissions.ts'
 import type { ResourceTypeDeclaration } from '../contract/resource-type.ts'
 import type { Tx } from '../db/tables.ts'
@@ -9,7 +10,7 @@ import type { Draft, Resource } from '../resources/resource.ts'
 import { requestContext, type Answer, type Call } from './call.ts'
 import { completeAtOnce } from './complete-at-once.ts'
 import { checkConditions, quoteEtag } from './conditions.ts'
-import { draftOfPatch, draftOfPut, showResource } from './contract-rules.ts'
+import { showResource } from './show-resource.ts'
 import type { Engine } from './engine.ts'
 import { operationHeaders } from './operation-answers.ts'
 import { admit, findTarget, getTarget, resourceGroupType, type Target } from './target.ts'
@@ -69,7 +70,7 @@ function draftOf(
   before: Resource | undefined,
   method: 'PUT' | 'PATCH',
 ): Draft {
-  const facts = { type: target.type, apiVersion: call.apiVersion, regions: engine.regions, id: target.id }
+  const facts = { type: target.type, apiVersion: call.apiVersion, regions: engine.regions }
   return method === 'PATCH' && before ? draftOfPatch(facts, call.body, before) : draftOfPut(facts, call.body, before)
 }
 

@@ -44,6 +44,8 @@ export interface PushedImage {
 interface Batch {
   readonly names: Buffer
   readonly frames: readonly ImageFrame[]
+  /** Guest bytes read when it was full. */
+  readonly readSoFar: number
 }
 
 type MutableProgress = { -readonly [K in keyof TransferProgress]: TransferProgress[K] }
@@ -106,19 +108,31 @@ type Pages = Map<number, Uint8Array>
 async function sendFrames(push: Push, image: DiskImage): Promise<Pages> {
   const { options, progress } = push
   const pages: Pages = new Map()
+  const read = { bytes: 0 }
   const onRead = (bytes: number): void => {
+    read.bytes += bytes
     progress.bytesRead += bytes
-    progress.bytesDone = Math.min(progress.bytesTotal, progress.bytesDone + bytes)
+  }
+  // Reading is far ahead of sending: what counts as done is what the server has.
+  const onSent = (bytes: number): void => {
+    progress.bytesDone = Math.min(progress.bytesTotal, Math.max(progress.bytesDone, bytes))
     options.onProgress?.({ ...progress })
   }
-  const batches = batchesOf(readFrames(image, onRead, options.signal), pages)
-  await mapLimit(batches, options.parallel ?? 4, (batch) => sendBatch(push, batch))
-  options.onProgress?.({ ...progress })
+  const batches = batchesOf(readFrames(image, onRead, options.signal), pages, read)
+  await mapLimit(batches, options.parallel ?? 4, async (batch) => {
+    await sendBatch(push, batch)
+    onSent(batch.readSoFar)
+  })
+  onSent(read.bytes)
   return pages
 }
 
 /** Names each frame, writes the name into its page, and gathers those that were not seen before. */
-async function* batchesOf(frames: AsyncIterable<ImageFrame>, pages: Pages): AsyncGenerator<Batch> {
+async function* batchesOf(
+  frames: AsyncIterable<ImageFrame>,
+  pages: Pages,
+  read: { readonly bytes: number },
+): AsyncGenerator<Batch> {
   const seen = new Set<string>()
   let names: Buffer[] = []
   let batch: ImageFrame[] = []
@@ -135,11 +149,11 @@ async function* batchesOf(frames: AsyncIterable<ImageFrame>, pages: Pages): Asyn
     names.push(name)
     batch.push(frame)
     if (batch.length < batchFrames) continue
-    yield { names: Buffer.concat(names), frames: batch }
+    yield { names: Buffer.concat(names), frames: batch, readSoFar: read.bytes }
     names = []
     batch = []
   }
-  if (batch.length > 0) yield { names: Buffer.concat(names), frames: batch }
+  if (batch.length > 0) yield { names: Buffer.concat(names), frames: batch, readSoFar: read.bytes }
 }
 
 async function sendBatch(push: Push, { names, frames }: Batch): Promise<void> {

@@ -76,7 +76,7 @@ const bad: readonly { rule: keyof typeof rules; name: string; code: string; says
     rule: 'version' as const,
     name,
     code: 'InvalidParameter',
-    says: /^The image version name is invalid\. The image version name should follow Major\(int\)\.Minor\(int\)\.Patch\(int\) format, where int is between 0 and 2,147,483,647 \(inclusive\)\. For e\.g: 1\.0\.0, 2018\.12\.1 etc\.$/,
+    says: /^The image version name is invalid\. The image version name should follow Major\(int\)\.Minor\(int\)\.Patch\(int\) format, for e\.g: 1\.0\.0, 2018\.12\.1 etc\.$/,
     target: 'galleryImageVersionName',
   })),
   { rule: 'disk', name: 'https:', code: 'InvalidParameter', says: /'diskName'/, target: 'diskName' },

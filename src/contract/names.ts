@@ -27,7 +27,7 @@ const nameProblems = defineProblems({
     code: 'InvalidParameter',
     say: () =>
       'The image version name is invalid. The image version name should follow Major(int).Minor(int).Patch(int) ' +
-      'format, where int is between 0 and 2,147,483,647 (inclusive). For e.g: 1.0.0, 2018.12.1 etc.',
+      'format, for e.g: 1.0.0, 2018.12.1 etc.',
   },
   TrailingCharacters: {
     kind: 'invalid',

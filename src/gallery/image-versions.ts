@@ -31,7 +31,9 @@ export function imageVersionsBehaviour(deps: GalleryDependencies): Behaviour {
         await checkSource(change, context, deps)
     },
     write: async (change) =>
-      changesReplicas(change) ? { workflow: 'publish-version', input: { versionId: change.id.id } } : undefined,
+      changesReplicas(change) || (await hasFailedReplica(change, deps))
+        ? { workflow: 'publish-version', input: { versionId: change.id.id } }
+        : undefined,
     async checkRemove(version, context) {
       const properties = versionProperties(version)
       const endOfLife = properties.publishingProfile?.endOfLifeDate
@@ -191,6 +193,12 @@ function misfitOf(
 async function definitionOf(change: Change, deps: GalleryDependencies): Promise<GalleryImageProperties | undefined> {
   const key = change.id.key.split('/').slice(0, -2).join('/')
   return (await findResource(deps.db, key))?.properties as GalleryImageProperties | undefined
+}
+
+/** `verify` found a replica of a version damaged: any update takes it again. */
+async function hasFailedReplica({ before }: Change, deps: GalleryDependencies): Promise<boolean> {
+  if (!before) return false
+  return (await listReplicas(deps.db, before.key)).some((replica) => replica.state === 'Failed')
 }
 
 /** Tags, dates and exclusion are true as soon as they are written; replicas need work. */

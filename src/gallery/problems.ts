@@ -84,8 +84,8 @@ export const galleryProblems = defineProblems({
       'The gallery artifact version source can only be specified either directly under storageProfile or within individual OS or data disks. One and only one source type (user image, snapshot, disk, virtual machine) can be provided.',
   },
   SourceNotFound: {
-    kind: 'absent',
-    code: 'NotFound',
+    kind: 'invalid',
+    code: 'InvalidParameter',
     say: (f: { id: string }) =>
       `Source ${f.id} is not found. Please check source exists, and is in the same region as gallery image version being created.`,
   },
@@ -117,6 +117,11 @@ export const galleryProblems = defineProblems({
     code: 'InvalidParameter',
     say: () =>
       'Duplicated lun numbers have been detected in the input data disks. Lun number must be unique for each data disk.',
+  },
+  SameBlob: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: (f: { id: string }) => `OSDiskImage and DataDiskImage cannot point to same blob ${f.id}`,
   },
   DuplicateSources: {
     kind: 'invalid',

@@ -1,4 +1,5 @@
 import { findArmId } from '../base/arm-id.ts'
+import type { Problem } from '../base/problem.ts'
 import { galleryProblems } from './problems.ts'
 import { osDiskLun } from './replica.rows.ts'
 
@@ -50,6 +51,8 @@ export function parseVersionSource(profile: StorageProfile): VersionSource {
   })
   const disks = [{ lun: osDiskLun, from: osFrom }, ...named]
   if (new Set(disks.map((disk) => disk.lun)).size < disks.length) throw galleryProblems.DuplicateLuns({})
+  if (osFrom.kind === 'blob' && named.some(({ from }) => from.kind === 'blob' && from.uri === osFrom.uri))
+    throw galleryProblems.SameBlob({ id: osFrom.uri }, { target: storagePath })
   if (new Set(disks.map((disk) => JSON.stringify(disk.from).toLowerCase())).size < disks.length)
     throw galleryProblems.DuplicateSources({})
   return { kind: 'disks', disks }
@@ -57,7 +60,7 @@ export function parseVersionSource(profile: StorageProfile): VersionSource {
 
 function directSource(id: string, path: string): VersionSource {
   const parsed = findArmId(id)
-  if (!parsed) throw galleryProblems.InvalidSourceId({ id, path }, { target: path })
+  if (!parsed) throw invalidSourceId(id, path)
   switch (parsed.type.toLowerCase()) {
     case 'microsoft.compute/galleries/images/versions':
       return { kind: 'version', id }
@@ -75,9 +78,14 @@ function diskSourceName(image: DiskImageMember | undefined, path: string): DiskS
   if (source?.uri !== undefined) return { kind: 'blob', uri: source.uri }
   if (source?.id === undefined) return undefined
   const parsed = findArmId(source.id)
-  if (!parsed) throw galleryProblems.InvalidSourceId({ id: source.id, path: `${path}.source.id` }, { target: path })
+  if (!parsed) throw invalidSourceId(source.id, `${path}.source.id`)
   const type = parsed.type.toLowerCase()
   if (type !== 'microsoft.compute/disks' && type !== 'microsoft.compute/snapshots')
     throw galleryProblems.DiskSourceWrongKind({ id: source.id }, { target: `${path}.source.id` })
   return { kind: 'disk', id: source.id }
+}
+
+/** ARM itself says this one, so the path begins at the body, without the provider's name of the resource. */
+function invalidSourceId(id: string, path: string): Problem {
+  return galleryProblems.InvalidSourceId({ id, path: path.replace(/^galleryImageVersion\./, '') }, { target: path })
 }

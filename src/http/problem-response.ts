@@ -1,5 +1,6 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import type { Logger } from '../base/logger.ts'
+import { MiB } from '../base/units.ts'
 import { asProblem, Problem, type ProblemKind, type ProblemRecord } from '../base/problem.ts'
 
 const statusByKind: Readonly<Record<ProblemKind, number>> = {
@@ -72,10 +73,25 @@ export function sendProblem(reply: FastifyReply, request: FastifyRequest, proble
   const fields = { requestId: request.id, method: request.method, path: pathOf(request), status, code: problem.code }
   if (status >= 500) logger.error({ ...fields, err: problem.cause ?? problem }, 'request failed')
   else if (problem.cause !== undefined) logger.debug({ ...fields, err: problem.cause }, 'request refused')
-  // What is still on its way is not read: the connection ends with the answer.
-  if (!request.raw.complete) reply.header('connection', 'close')
+  // Fastify ends the connection after every refused body, also when the body is there or soon will be.
+  if (drainRest(request)) reply.removeHeader('connection')
+  else reply.header('connection', 'close')
   if (problem.kind === 'throttled' && !reply.hasHeader('retry-after')) reply.header('retry-after', '1')
   void reply.code(status).type('application/json; charset=utf-8').send(toErrorEnvelope(problem.toRecord()))
+}
+
+const drainLimitBytes = 16 * MiB
+
+/**
+ * Lets the small rest of a refused body flow away, so that the client, still sending, sees the answer instead of a
+ * broken connection. False for a large one: it is not read, the connection ends with the answer.
+ */
+export function drainRest({ raw }: FastifyRequest): boolean {
+  if (raw.complete) return true
+  const announced = Number(raw.headers['content-length'] ?? Number.POSITIVE_INFINITY)
+  if (!(announced <= drainLimitBytes)) return false
+  raw.resume()
+  return true
 }
 
 /** The path without its query: a query may hold a signature, which must not reach the log. */

@@ -215,3 +215,20 @@ test('JSON bodies: depth, __proto__ in any spelling, byte order mark, emptiness'
   assert.deepEqual(parseJsonBody('{"say":"__proto__"}'), { say: '__proto__' })
   assert.equal(parseJsonBody(' '), undefined)
 })
+
+test('an address that is taken is named, with what to do', async () => {
+  const one = createHttpServer({ logger: silentLogger, clock: systemClock })
+  const two = createHttpServer({ logger: silentLogger, clock: systemClock })
+  try {
+    const { port } = new URL((await one.listen({ http: anyPort })).http)
+    await assert.rejects(two.listen({ http: { host: '127.0.0.1', port: Number(port) } }), (error) => {
+      assert.ok(error instanceof Problem)
+      assert.equal(error.code, 'AddressUnavailable')
+      assert.match(error.message, new RegExp(`127\\.0\\.0\\.1 port ${port}: another program .*--listen`))
+      return true
+    })
+  } finally {
+    await one.close()
+    await two.close()
+  }
+})

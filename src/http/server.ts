@@ -140,11 +140,26 @@ function addHooks(app: FastifyInstance, options: HttpServerOptions, clock: Clock
   })
 }
 
+const refusals: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'another program listens there. Stop it',
+  EACCES: 'this user may not use that port. Take one from 1024 on',
+  EADDRNOTAVAIL: 'this machine has no such address. Take one of its own, or 0.0.0.0 for all',
+}
+
+/** Raised before there is a wire: it is for the person who starts the server. */
+function explainRefusal(error: NodeJS.ErrnoException, host: string, port: number): Error {
+  const reason = refusals[error.code ?? '']
+  if (reason === undefined) return error
+  const message = `The server cannot listen on ${host} port ${port}: ${reason}, or choose with --listen HOST:PORT and --listen-https HOST:PORT (port 0 takes a free one).`
+  return new Problem('conflict', 'AddressUnavailable', message, { cause: error })
+}
+
 function listenOn(server: Server, { host, port }: Listen): Promise<string> {
   return new Promise((resolve, reject) => {
-    server.once('error', reject)
+    const refuse = (error: NodeJS.ErrnoException): void => reject(explainRefusal(error, host, port))
+    server.once('error', refuse)
     server.listen({ host, port }, () => {
-      server.removeListener('error', reject)
+      server.removeListener('error', refuse)
       const address = server.address()
       if (address === null || typeof address === 'string') return reject(new Error('The listener has no port'))
       resolve(`${host.includes(':') ? `[${host}]` : host}:${address.port}`)

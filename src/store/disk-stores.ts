@@ -9,6 +9,7 @@ import { openFolderStore, type FolderStore } from './folder-store.ts'
 import { createFrameWorkers } from './frame-workers.ts'
 import { storeProblems } from './problems.ts'
 import { createRegionStore } from './region-store.ts'
+import { zonesNeeded } from './transfer-targets.ts'
 
 export interface DiskStoresOptions {
   readonly regions: readonly Region[]
@@ -39,9 +40,6 @@ function placesOf(region: Region, storageClass: StorageClass): readonly Place[] 
     place: isOnly ? `region ${region.name}` : `region ${region.name}, stamp ${index + 1}`,
   }))
 }
-
-/** Zones that are needed for a disk to be kept. */
-const zonesNeeded = 2
 
 /** Opens a region's folders once; of three zones one may be out of order. */
 function createOpener(

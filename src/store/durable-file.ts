@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { open, type FileHandle } from 'node:fs/promises'
+import { open, statfs, type FileHandle } from 'node:fs/promises'
 
 /** Writes at positions, then makes it durable. The seam at which tests inject a full or failing disk. */
 export interface DurableFile {
@@ -16,6 +16,8 @@ export interface FileSystem {
   create(path: string): Promise<DurableFile>
   /** Makes creations, renames and removals in a folder durable. */
   syncFolder(path: string): Promise<void>
+  /** Room of the file system that holds a folder, as this process may use it. */
+  room(path: string): Promise<{ readonly freeBytes: number; readonly totalBytes: number }>
 }
 
 async function writeAll(handle: FileHandle, chunks: readonly Uint8Array[], position: number): Promise<void> {
@@ -42,10 +44,19 @@ export const nodeFileSystem: FileSystem = {
     const handle = await open(path, constants.O_CREAT | constants.O_EXCL | constants.O_RDWR, 0o640)
     return {
       write: (chunks, position) => writeAll(handle, chunks, position),
-      sync: () => handle.datasync(),
+      async sync() {
+        await handle.datasync()
+        // What lies in a file that somebody deleted meanwhile is durable for nobody: it must not be acknowledged.
+        if ((await handle.stat()).nlink === 0)
+          throw Object.assign(new Error('the file was deleted while it was written'), { code: 'ENOENT' })
+      },
       truncate: (length) => handle.truncate(length),
       close: () => handle.close(),
     }
+  },
+  async room(path) {
+    const { bsize, bavail, blocks } = await statfs(path)
+    return { freeBytes: bsize * bavail, totalBytes: bsize * blocks }
   },
   async syncFolder(path) {
     const handle = await open(path, 'r')

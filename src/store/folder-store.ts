@@ -15,6 +15,17 @@ import { asStorageProblem } from './problems.ts'
 import { lockStore } from './store-lock.ts'
 import { createPinBoard, type PinBoard, type StorePin } from './store-pin.ts'
 
+/**
+ * One piece of work that writes: a pin, and how many writes of the store had failed when it began. A failure after that
+ * may have taken frames that it saw, so it must fail too. A pin may live through many pieces of work.
+ */
+export interface WriteScope {
+  readonly pin: StorePin
+  readonly failuresBefore: number
+  /** Sweeps may use the last room of a file system; they give back more than they take. */
+  readonly usesReserve: boolean
+}
+
 export interface DiskWriter extends AsyncDisposable {
   add(page: { readonly index: number; readonly leaves: Uint8Array }): Promise<void>
   /** Answers the root. */
@@ -165,20 +176,20 @@ export class FolderStore implements AsyncDisposable {
   }
 
   /** Takes frames into the open pack; durable after `flush`. Throws StorageFull or StorageFailed. */
-  append(records: readonly PackRecord[], pin: StorePin): Promise<void> {
+  append(records: readonly PackRecord[], scope: WriteScope): Promise<void> {
     return this.#guarded(async () => {
-      this.#checkFailures(pin)
-      await this.parts.writer.append(records, pin)
-      this.#checkFailures(pin)
+      this.#checkFailures(scope)
+      await this.parts.writer.append(records, scope.pin, scope.usesReserve)
+      this.#checkFailures(scope)
     })
   }
 
-  /** Everything that the pin saw or appended is durable; throws where a write failed since the pin was opened. */
-  flush(pin: StorePin): Promise<void> {
+  /** Everything that the scope saw or appended is durable; throws where a write failed since it began. */
+  flush(scope: WriteScope): Promise<void> {
     return this.#guarded(async () => {
-      this.#checkFailures(pin)
+      this.#checkFailures(scope)
       await this.parts.writer.flush()
-      this.#checkFailures(pin)
+      this.#checkFailures(scope)
     })
   }
 
@@ -192,6 +203,8 @@ export class FolderStore implements AsyncDisposable {
     index.remove(location.pack, [name])
     index.saveLost(name)
     this.#lost.add(nameKey(name))
+    // Its file may be damaged further, or deleted: what heals it must not be written into it.
+    if (this.parts.writer.openPack === location.pack) this.parts.writer.rotate().catch(() => {})
   }
 
   packPath(pack: number): string {
@@ -199,7 +212,12 @@ export class FolderStore implements AsyncDisposable {
   }
 
   pin(): StorePin {
-    return this.parts.pins.open(this.parts.writer.failures.count)
+    return this.parts.pins.open()
+  }
+
+  /** Begins a piece of work that writes. */
+  scope(pin: StorePin, usesReserve = false): WriteScope {
+    return { pin, failuresBefore: this.parts.writer.failures.count, usesReserve }
   }
 
   hasDisk(root: string): boolean {
@@ -212,10 +230,10 @@ export class FolderStore implements AsyncDisposable {
   }
 
   /** `commit` of what it answers makes the disk durable, after its frames. */
-  beginDisk(virtualSizeBytes: number, pin: StorePin): Promise<DiskWriter> {
+  beginDisk(virtualSizeBytes: number, scope: WriteScope): Promise<DiskWriter> {
     const { place } = this
-    const flush = (): Promise<void> => this.flush(pin)
-    return this.#guarded(() => beginDisk(this.#files, this.#paths, { virtualSizeBytes, pin, flush, place }))
+    const flush = (): Promise<void> => this.flush(scope)
+    return this.#guarded(() => beginDisk(this.#files, this.#paths, { virtualSizeBytes, pin: scope.pin, flush, place }))
   }
 
   /** Whether a frame that a disk here names can be taken to be here without a look-up. */
@@ -236,9 +254,9 @@ export class FolderStore implements AsyncDisposable {
     }
   }
 
-  #checkFailures(pin: StorePin): void {
+  #checkFailures(scope: WriteScope): void {
     const { count, error } = this.parts.writer.failures
-    if (count !== pin.failuresBefore) throw error
+    if (count !== scope.failuresBefore) throw error
   }
 
   async #guarded<T>(work: () => Promise<T>): Promise<T> {

@@ -1,5 +1,6 @@
 import { open } from 'node:fs/promises'
 import { statSync, unlinkSync } from 'node:fs'
+import { Problem } from '../base/problem.ts'
 import { listRoots, type FolderParts, type FolderStore } from './folder-store.ts'
 import { checksum } from './frame-codec.ts'
 import type { PackRow } from './frame-index.ts'
@@ -30,21 +31,29 @@ interface PackMarks {
 export async function sweepFolder(store: FolderStore, live: LiveRoots, signal?: AbortSignal): Promise<number> {
   const { parts } = store
   using guard = parts.pins.guard()
-  const packsBefore = [...parts.packs.values()]
+  const packsBefore = [...parts.packs.keys()]
   const roots = typeof live === 'function' ? await live() : live
   let freed = sweepManifests(parts, roots, guard)
   const marks = await markFrames(store, signal)
-  for (const pack of packsBefore) {
+  // Dead packs first: on a full disk they make the room in which others are written anew.
+  const liveBytesOf = (pack: number): number => marks.get(pack)?.liveBytes ?? 0
+  let refused: Problem | undefined
+  for (const pack of packsBefore.toSorted((a, b) => liveBytesOf(a) - liveBytesOf(b))) {
     signal?.throwIfAborted()
-    const mark = marks.get(pack.id)
-    const liveBytes = mark?.liveBytes ?? 0
-    const before = parts.packs.get(pack.id)
-    if (!before || guard.holdsPack(pack.id)) continue
-    if (liveBytes >= before.payloadBytes * repackBelow && before.payloadBytes > 0) continue
-    if (pack.id === parts.writer.openPack) await parts.writer.rotate()
-    const row = parts.packs.get(pack.id)
-    if (row?.sealed) freed += await sweepPack(store, row, mark, guard)
+    const before = parts.packs.get(pack)
+    if (!before || guard.holdsPack(pack)) continue
+    if (liveBytesOf(pack) >= before.payloadBytes * repackBelow && before.payloadBytes > 0) continue
+    try {
+      if (pack === parts.writer.openPack) await parts.writer.rotate()
+      const row = parts.packs.get(pack)
+      if (row?.sealed) freed += await sweepPack(store, row, marks.get(pack), guard)
+    } catch (error) {
+      // No room to write this one anew: smaller ones may still fit.
+      if (!(error instanceof Problem) || error.kind !== 'storageFull') throw error
+      refused = error
+    }
   }
+  if (refused && freed <= 0) throw refused
   return freed
 }
 
@@ -130,6 +139,7 @@ async function rescue(
 ): Promise<number | undefined> {
   const { parts } = store
   using pin = store.pin()
+  const scope = store.scope(pin, true)
   const handle = await open(parts.packPath(pack), 'r')
   let bytesMoved = 0
   try {
@@ -142,13 +152,13 @@ async function rescue(
         return undefined
       }
       const { name, codec, crc } = entry
-      await store.append([{ name, codec, crc, bytes }], pin)
+      await store.append([{ name, codec, crc, bytes }], scope)
       bytesMoved += bytes.length
     }
   } finally {
     await handle.close()
   }
-  await store.flush(pin)
+  await store.flush(scope)
   return bytesMoved
 }
 

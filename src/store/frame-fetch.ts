@@ -53,7 +53,7 @@ async function locateSettled(
 ): Promise<(FrameLocation | undefined)[]> {
   if (names.some((name) => folder.locate(name) === 'pending')) {
     using pin = folder.pin()
-    await folder.flush(pin).catch(() => {})
+    await folder.flush(folder.scope(pin)).catch(() => {})
   }
   return names.map((name) => {
     const location = folder.locate(name)
@@ -238,8 +238,9 @@ export class FrameFetcher {
     const { admitted, bad } = await workers.pick().run({ kind: 'admit', frames: batch, codec: folder.codec })
     if (bad.length > 0) throw new Error('a frame changed between reading and repair')
     using pin = folder.pin()
-    await folder.append(recordsOf(admitted), pin)
-    await folder.flush(pin)
+    const scope = folder.scope(pin)
+    await folder.append(recordsOf(admitted), scope)
+    await folder.flush(scope)
     logger.warn({ place: folder.place, frames: names.length }, 'frames were repaired from another copy')
   }
 }

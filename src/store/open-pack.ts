@@ -41,8 +41,14 @@ export class OpenPack {
   static async create(options: OpenPackOptions): Promise<OpenPack> {
     const file = await options.files.create(options.path)
     const pack = new OpenPack(options, file)
+    try {
+      await file.write([encodePackHead(options.id, options.align)], 0)
+    } catch (error) {
+      await file.close().catch(() => {})
+      await unlink(options.path).catch(() => {})
+      throw error
+    }
     options.packs.set(pack.id, pack.#row(false, 0, 0))
-    await file.write([encodePackHead(options.id, options.align)], 0)
     return pack
   }
 

@@ -14,6 +14,13 @@ const checkpointBytes = 32 * MiB
 /** Beyond this `append` waits for the disk. */
 const queueLimitBytes = 16 * MiB
 
+/**
+ * The last room of a file system is not for transfers: a sweep needs some to write live frames anew before it can free
+ * a pack, and so do the index and the server's database, which often lie beside. At most 1/16 of a small file system.
+ */
+const reserveBytes = 160 * MiB
+const reserveShare = 1 / 16
+
 /** What must not be swept: the packs in which a transfer saw or put frames. */
 export interface PackHolder {
   readonly packs: Set<number>
@@ -41,6 +48,7 @@ interface Waiting {
 interface Grouped {
   readonly record: PackRecord
   readonly waiting: Waiting
+  readonly usesReserve: boolean
 }
 
 /**
@@ -74,8 +82,8 @@ export class PackWriter {
   }
 
   /** Takes frames over; those that are on their way already are held, not written twice. Waits while the disk lags. */
-  async append(records: readonly PackRecord[], holder: PackHolder): Promise<void> {
-    for (const record of records) this.#add(record, holder)
+  async append(records: readonly PackRecord[], holder: PackHolder, usesReserve: boolean): Promise<void> {
+    for (const record of records) this.#add(record, holder, usesReserve)
     if (this.#queuedBytes > queueLimitBytes) await this.#chain
   }
 
@@ -109,12 +117,12 @@ export class PackWriter {
     await this.#enqueue(() => this.#seal())
   }
 
-  #add(record: PackRecord, holder: PackHolder): void {
+  #add(record: PackRecord, holder: PackHolder, usesReserve: boolean): void {
     const key = nameKey(record.name)
     if (this.holdPending(key, holder)) return
     const waiting: Waiting = { holders: new Set([holder]), pack: undefined }
     this.#pending.set(key, waiting)
-    this.#group.push({ record, waiting })
+    this.#group.push({ record, waiting, usesReserve })
     this.#groupBytes += record.bytes.length
     if (this.#group.length >= framesPerGroup || this.#groupBytes >= groupBytesLimit) this.#cut()
   }
@@ -152,6 +160,7 @@ export class PackWriter {
   }
 
   async #writeGroup(grouped: readonly Grouped[]): Promise<void> {
+    if (!grouped.some((one) => one.usesReserve)) await this.#checkRoom()
     const pack = this.#pack ?? (await this.#open())
     await pack.write(grouped.map((one) => one.record))
     for (const { waiting } of grouped) {
@@ -167,6 +176,13 @@ export class PackWriter {
       this.#checkpointing = this.#checkpoint(pack)
       this.#checkpointing.catch(() => {})
     }
+  }
+
+  async #checkRoom(): Promise<void> {
+    const { files, folder } = this.#options
+    const { freeBytes, totalBytes } = await files.room(folder)
+    if (freeBytes < Math.min(reserveBytes, totalBytes * reserveShare))
+      throw Object.assign(new Error('only the reserve of the file system is left'), { code: 'ENOSPC' })
   }
 
   async #open(): Promise<OpenPack> {

@@ -20,7 +20,7 @@ async function locateAll(
   for (const folder of folders) {
     if (!names.some((name) => folder.locate(name) === 'pending')) continue
     using pin = folder.pin()
-    await folder.flush(pin).catch(() => {})
+    await folder.flush(folder.scope(pin)).catch(() => {})
   }
   return names.map((name) => {
     for (const folder of folders) {

@@ -3,7 +3,7 @@ import { appendFileSync, existsSync, readdirSync, renameSync, rmSync, statSync, 
 import { join } from 'node:path'
 import { suite, test } from 'node:test'
 import { Problem } from '../base/problem.ts'
-import { frameSizeBytes, type DiskStore, type StorageClass } from './disk-store.ts'
+import { frameSizeBytes, type DiskStore, type LeafPage, type StorageClass } from './disk-store.ts'
 import { createDiskStores, type OpenDiskStores } from './disk-stores.ts'
 import { nodeFileSystem, type FileSystem } from './durable-file.ts'
 import { FrameCorrupt, FrameMissing, ManifestCorrupt } from './errors.ts'
@@ -314,12 +314,14 @@ suite('lost and torn files', () => {
 })
 
 /** A file system that runs out of room after so many bytes, or whose fsync fails. */
-function faultyFiles(): FileSystem & { roomBytes: number; failSyncs: number } {
+function faultyFiles(where = ''): FileSystem & { roomBytes: number; freeBytes: number; failSyncs: number } {
   const files = {
     roomBytes: Number.POSITIVE_INFINITY,
+    freeBytes: Number.MAX_SAFE_INTEGER,
     failSyncs: 0,
     async create(path: string) {
       const file = await nodeFileSystem.create(path)
+      if (!path.includes(where)) return file
       return {
         ...file,
         async write(chunks: readonly Uint8Array[], position: number) {
@@ -342,6 +344,7 @@ function faultyFiles(): FileSystem & { roomBytes: number; failSyncs: number } {
       }
     },
     syncFolder: (path: string) => nodeFileSystem.syncFolder(path),
+    room: () => Promise.resolve({ freeBytes: files.freeBytes, totalBytes: Number.MAX_SAFE_INTEGER }),
   }
   return files
 }
@@ -371,6 +374,25 @@ suite('a disk that fails', () => {
     await assertReads(scene.stores.store('here', 'Standard_LRS'), root, kept)
   })
 
+  test('the last room is kept for the sweep, which frees what a failed transfer left', async () => {
+    const files = faultyFiles()
+    await using scene = await createScene(26, files)
+    const store = scene.stores.store('here', 'Premium_LRS')
+    const kept = randomDisk(scene.random, 50, 0.4)
+    const gone = await store.ingest({ path: await scene.image(randomDisk(scene.random, 100, 0.6)) })
+    const { root, pin } = await store.ingest({ path: await scene.image(kept) })
+    pin[Symbol.dispose]()
+    gone.pin[Symbol.dispose]()
+    files.freeBytes = 100 * 1024 * 1024
+    const path = await scene.image(randomDisk(scene.random, 60, 0.5))
+    await assert.rejects(store.ingest({ path }), isProblem('StorageFull'))
+    const { bytesFreed } = await store.sweep(() => Promise.resolve(new Set([root])))
+    assert.ok(bytesFreed > 30 * frameSizeBytes)
+    await assertReads(store, root, kept)
+    files.freeBytes = Number.MAX_SAFE_INTEGER
+    await store.ingest({ path })
+  })
+
   test('a failed fsync acknowledges nothing and poisons its pack', async () => {
     const files = faultyFiles()
     await using scene = await createScene(22, files)
@@ -393,6 +415,50 @@ suite('a disk that fails', () => {
     await scene.restart()
     await assertReads(scene.stores.store('here', 'Standard_LRS'), root, kept)
     await assertReads(scene.stores.store('here', 'Standard_LRS'), stored.root, disk)
+  })
+
+  test('a pin that lived through a failure can go on', async () => {
+    const files = faultyFiles()
+    await using scene = await createScene(24, files)
+    const from = scene.stores.store('here', 'Premium_LRS')
+    const disk = randomDisk(scene.random, 40, 0.5)
+    const { root } = await from.ingest({ path: await scene.image(disk) })
+    const store = scene.stores.store('here', 'Standard_LRS')
+    const pages: LeafPage[] = []
+    for await (const page of from.leafPages(root)) pages.push(page)
+    const names = Buffer.concat(pages.map((page) => page.leaves))
+    using pin = store.pinFrames()
+    const missing = await store.missing(names, pin)
+    const frames = await from.readFrames(missing.map((index) => names.subarray(index * 32, (index + 1) * 32)))
+    files.roomBytes = 0
+    await assert.rejects(store.putFrames(frames, pin), isProblem('StorageFull'))
+    files.roomBytes = Number.POSITIVE_INFINITY
+    assert.deepEqual(await store.missing(names, pin), missing)
+    await store.putFrames(frames, pin)
+    const sendPages = async function* () {
+      yield* pages
+    }
+    assert.equal((await store.assemble(disk.sizeBytes, sendPages(), pin)).root, root)
+    await assertReads(store, root, disk)
+  })
+
+  test('Standard_ZRS: a zone that fills up on the way does not stop the other two, and is made whole later', async () => {
+    const files = faultyFiles('zone2')
+    await using scene = await createScene(25, files)
+    const store = scene.stores.store('here', 'Standard_ZRS')
+    const disk = randomDisk(scene.random, 150, 0.5)
+    files.roomBytes = 1_000_000
+    const { root } = await store.ingest({ path: await scene.image(disk) })
+    assert.ok(scene.log.messages.includes('a zone failed: the disk is kept by the others'))
+    await assertReads(store, root, disk)
+    files.roomBytes = Number.POSITIVE_INFINITY
+    const verified = await store.verify(root)
+    assert.ok(verified.repaired > 0)
+    assert.deepEqual(verified.lost, [])
+    await scene.restart(() => {
+      for (const zone of ['zone1', 'zone3']) rmSync(folderOf(scene, zone), { recursive: true })
+    })
+    await assertReads(scene.stores.store('here', 'Standard_ZRS'), root, disk)
   })
 
   test('a transfer beside one that fails does not believe what the failure took', async () => {

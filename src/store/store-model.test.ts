@@ -40,6 +40,7 @@ function trackingFiles(): FileSystem & { readonly durable: Map<string, number> }
       }
     },
     syncFolder: (path) => nodeFileSystem.syncFolder(path),
+    room: (path) => nodeFileSystem.room(path),
   }
 }
 

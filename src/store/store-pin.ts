@@ -5,12 +5,10 @@
 export interface StorePin extends Disposable {
   readonly packs: Set<number>
   readonly roots: Set<string>
-  /** Failed writes of the store when the pin was opened: a later failure may have taken frames that it saw. */
-  readonly failuresBefore: number
 }
 
 export interface PinBoard {
-  open(failuresBefore: number): StorePin
+  open(): StorePin
   /**
    * From now until it is disposed, the guard knows everything that any pin holds or held: a transfer that ends while a
    * sweep runs is not in the set of live disks that the sweep was given.
@@ -27,11 +25,10 @@ export function createPinBoard(): PinBoard {
   const pins = new Set<StorePin>()
   const guards = new Set<StorePin[]>()
   return {
-    open(failuresBefore) {
+    open() {
       const pin: StorePin = {
         packs: new Set(),
         roots: new Set(),
-        failuresBefore,
         [Symbol.dispose]: () => pins.delete(pin),
       }
       pins.add(pin)

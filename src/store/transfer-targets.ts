@@ -1,6 +1,6 @@
 import type { Logger } from '../base/logger.ts'
 import type { FramePin } from './disk-store.ts'
-import type { DiskWriter, FolderStore } from './folder-store.ts'
+import type { DiskWriter, FolderStore, WriteScope } from './folder-store.ts'
 import { hexOf } from './frame-name.ts'
 import type { EncodedBatch } from './frame-jobs.ts'
 import { nameAt, nameBytes } from './frame-name.ts'
@@ -90,9 +90,12 @@ export interface TransferTargets {
   abandon(): Promise<void>
 }
 
+/** Of three zones, that must have a disk before it is acknowledged. */
+export const zonesNeeded = 2
+
 interface Target {
   readonly folder: FolderStore
-  readonly pin: StorePin
+  readonly scope: WriteScope
   readonly hasParent: boolean
   writer: DiskWriter | undefined
   isAlive: boolean
@@ -108,30 +111,32 @@ export function openTargets(
   pin: RegionPin,
   parentRoot: string | undefined,
 ): TransferTargets {
-  const required = set.spread === 'every' ? Math.max(1, folders.length - 1) : folders.length
+  const required = set.spread === 'every' ? zonesNeeded : folders.length
   const targets: Target[] = folders.map((folder) => {
     const own = pin.of(folder)
     // Pinned before it is looked for: the sweep cannot take it in between.
     if (parentRoot !== undefined) own.roots.add(parentRoot)
     const hasParent = parentRoot !== undefined && folder.hasDisk(parentRoot)
-    return { folder, pin: own, hasParent, writer: undefined, isAlive: true }
+    return { folder, scope: folder.scope(own), hasParent, writer: undefined, isAlive: true }
   })
+  /** Does the same in every copy, and ends when all have ended: nothing may go on behind the back of `abandon`. */
   const each = async (work: (target: Target) => Promise<void>): Promise<void> => {
-    await Promise.all(
-      targets.map(async (target) => {
-        if (!target.isAlive) return
-        try {
-          await work(target)
-        } catch (error) {
-          const alive = targets.filter((one) => one.isAlive && one !== target).length
-          if (alive < required) throw error
-          target.isAlive = false
-          set.logger.error({ place: target.folder.place, error }, 'a zone failed: the disk is kept by the others')
-        }
-      }),
-    )
+    const busy = targets.filter((target) => target.isAlive)
+    const results = await Promise.allSettled(busy.map((target) => work(target)))
+    for (const [index, result] of results.entries()) {
+      const target = busy[index]
+      if (result.status === 'fulfilled' || !target) continue
+      const alive = targets.filter((one) => one.isAlive && one !== target).length
+      if (alive < required) throw result.reason
+      target.isAlive = false
+      set.logger.error(
+        { place: target.folder.place, error: result.reason },
+        'a zone failed: the disk is kept by the others',
+      )
+    }
   }
-  const lacks = (target: Target, name: Uint8Array): boolean => target.folder.locate(name, target.pin) === undefined
+  const lacks = (target: Target, name: Uint8Array): boolean =>
+    target.folder.locate(name, target.scope.pin) === undefined
   return {
     folders,
     lacking(names, parentHas) {
@@ -152,15 +157,15 @@ export function openTargets(
       let added = 0
       await each(async (target) => {
         const wanted = records.filter((record) => lacks(target, record.name))
-        await target.folder.append(wanted, target.pin)
+        await target.folder.append(wanted, target.scope)
         added += wanted.reduce((sum, record) => sum + record.bytes.length, 0)
       })
       return added
     },
-    flush: () => each((target) => target.folder.flush(target.pin)),
+    flush: () => each((target) => target.folder.flush(target.scope)),
     begin: (virtualSizeBytes) =>
       each(async (target) => {
-        target.writer = await target.folder.beginDisk(virtualSizeBytes, target.pin)
+        target.writer = await target.folder.beginDisk(virtualSizeBytes, target.scope)
       }),
     add: (page) => each(async (target) => target.writer?.add(page)),
     async commit() {

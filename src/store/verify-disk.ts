@@ -24,7 +24,7 @@ export interface VerifyOptions {
 export async function repairManifest(folder: FolderStore, good: Manifest, logger: Logger): Promise<boolean> {
   try {
     using pin = folder.pin()
-    await using writer = await folder.beginDisk(good.virtualSizeBytes, pin)
+    await using writer = await folder.beginDisk(good.virtualSizeBytes, folder.scope(pin))
     for await (const page of good.pages()) await writer.add(page)
     await writer.commit()
     logger.warn({ place: folder.place, root: good.root }, 'manifest was repaired from another copy')

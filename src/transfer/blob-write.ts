@@ -86,7 +86,7 @@ export async function putWholeBlob(writer: BlobWriter, write: BlobWrite): Promis
       tooLarge,
       fresh: true,
       md5: headerOf(request, 'content-md5'),
-      check: () => files.ensureRoom(0),
+      ensureRoom: () => files.ensureRoom(0),
     })
     if ('broken' in received)
       throw transferProblems.IncompleteBody(

@@ -36,7 +36,7 @@ export async function putBlock(writer: BlobWriter, write: BlobWrite, query: URLS
           tooLarge,
           fresh: true,
           md5: headerOf(request, 'content-md5'),
-          check: () => files.ensureRoom(0),
+          ensureRoom: () => files.ensureRoom(0),
         })
         if ('broken' in received)
           throw transferProblems.IncompleteBody(

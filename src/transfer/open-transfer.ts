@@ -1,6 +1,8 @@
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
+import { checkAzureVhd } from '../blocks/check-azure-vhd.ts'
 import type { DiskFormat, DiskImage } from '../blocks/disk-image.ts'
+import { blockProblems } from '../blocks/problems.ts'
 import type { Db } from '../db/tables.ts'
 import type { DiskStores, StorageClass } from '../store/disk-store.ts'
 import { createAddressSigner, type AddressSigner } from './address-signer.ts'
@@ -110,6 +112,9 @@ async function findBlob(
   const path = area.files.dataPath(upload.id)
   await using image = await openDiskImage(path, { name: where.name })
   const { format, virtualSizeBytes } = image
+  // What looks raw is a VHD that lost its footer: published as it is, it would be another disk than its owner's.
+  if (format === 'raw') throw blockProblems.VhdCookieMissing({ name: where.name, blob: uri.split('?', 1)[0] ?? uri })
+  checkAzureVhd(image, { name: where.name })
   return { place: { kind: 'file', path, format }, virtualSizeBytes, subscriptionId: upload.subscriptionId }
 }
 

@@ -3,7 +3,7 @@ import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Db } from '../db/tables.ts'
 import { useRawBodies } from '../http/json-body.ts'
-import { problemOfError, sendProblem, statusOfKind } from '../http/problem-response.ts'
+import { drainRest, problemOfError, sendProblem, statusOfKind } from '../http/problem-response.ts'
 import type { Authenticator } from '../identity/authenticator.ts'
 import type { Authorizer } from '../identity/authorizer.ts'
 import type { DiskStores } from '../store/disk-store.ts'
@@ -44,7 +44,6 @@ export function registerTransfer(app: FastifyInstance, deps: TransferDeps): void
     useRawBodies(scope)
     scope.setErrorHandler(async (error, request, reply) => {
       const problem = problemOfError(await deps.area.files.explain(error))
-      drainLittle(request)
       sendProblem(reply, request, problem, deps.logger)
     })
     registerPushRoutes(scope, deps)
@@ -63,24 +62,10 @@ async function sendStorageError(
   const fields = { requestId: request.id, method: request.method, status, code: problem.code }
   if (status >= 500) logger.error({ ...fields, err: problem.cause ?? problem }, 'data-plane request failed')
   else if (status === 401 || status === 403) logger.warn(fields, 'data-plane request refused')
-  if (!drainLittle(request)) reply.header('connection', 'close')
+  if (!drainRest(request)) reply.header('connection', 'close')
   const xml = `<?xml version="1.0" encoding="utf-8"?><Error><Code>${problem.code}</Code><Message>${escapeXml(problem.message)}\nRequestId:${request.id}</Message></Error>`
   reply
     .code(status)
     .headers({ 'x-ms-error-code': problem.code, 'x-ms-version': '2024-11-04', 'content-type': 'application/xml' })
   await (request.method === 'HEAD' ? reply.send() : reply.send(xml))
-}
-
-const drainBytes = 4 << 20
-
-/**
- * Lets the small rest of a refused body flow away, so that the client, still sending, sees the answer instead of a
- * broken connection. A large one is not read: the connection ends with the answer.
- */
-function drainLittle({ raw }: FastifyRequest): boolean {
-  if (raw.complete) return true
-  const announced = Number(raw.headers['content-length'] ?? Number.POSITIVE_INFINITY)
-  if (!(announced <= drainBytes)) return false
-  raw.resume()
-  return true
 }

@@ -48,11 +48,9 @@ async function receivePart(writer: BlobWriter, write: BlobWrite, upload: Upload,
       maxBytes: end - start,
       tooLarge,
       fresh: false,
+      ensureRoom: () => files.ensureRoom(0),
       // What is kept so far survives a crash of this server.
-      check: async (written) => {
-        await files.ensureRoom(0)
-        await keep(written)
-      },
+      keep,
     })
     await keep(received.bytes)
     if ('broken' in received || received.bytes < end - start)

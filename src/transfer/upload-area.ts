@@ -4,6 +4,7 @@ import type { Logger } from '../base/logger.ts'
 import { Problem } from '../base/problem.ts'
 import { randomUuid } from '../base/random.ts'
 import { MiB, TiB } from '../base/units.ts'
+import { checkAzureVhd } from '../blocks/check-azure-vhd.ts'
 import type { DiskFormat, DiskImage } from '../blocks/disk-image.ts'
 import type { Db } from '../db/tables.ts'
 import type { AddressSigner } from './address-signer.ts'
@@ -246,6 +247,7 @@ async function finishUpload({ options, files }: Core, id: string, key: string): 
   const { format, virtualSizeBytes } = image
   // An upload is declared with its footer: what looks raw was not written to its end.
   if (format === 'raw') throw transferProblems.UploadNotVhd({ name })
+  checkAzureVhd(image, { name })
   await updateUpload(options.db, id, {
     state: 'complete',
     facts: { ...facts, format, virtualSizeBytes },

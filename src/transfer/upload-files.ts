@@ -105,8 +105,10 @@ export interface ReceiveOptions {
   readonly fresh: boolean
   /** Base64 of the MD5 that the client announced. */
   readonly md5?: string | undefined
-  /** Called every 64 MiB with the bytes written so far: throws to stop (full disk). */
-  readonly check?: ((writtenBytes: number) => Promise<void>) | undefined
+  /** Called every 8 MiB, so that concurrent uploads leave of the reserve what the database needs: throws to stop. */
+  readonly ensureRoom: () => Promise<void>
+  /** Called every 64 MiB with the bytes written so far. */
+  readonly keep?: ((writtenBytes: number) => Promise<void>) | undefined
 }
 
 /** What a body brought; `error` where the connection broke before its end. What is counted is written, not yet synced. */
@@ -116,7 +118,8 @@ export interface Received {
 }
 
 const gatherBytes = 1 * MiB
-const checkEveryBytes = 64 * MiB
+const roomEveryBytes = 8 * MiB
+const keepEveryBytes = 64 * MiB
 
 /**
  * Writes a body into a file as it comes, zeros as holes. Reads no faster than the disk writes, holds 1 MiB. A broken
@@ -131,7 +134,8 @@ export async function receiveBody(
   const digest = options.md5 === undefined ? undefined : createHash('md5')
   let filled = 0
   let bytes = 0
-  let sinceCheck = 0
+  let sinceRoom = 0
+  let sinceKeep = 0
   const flush = async (): Promise<void> => {
     await writeSparse(file, gathered.subarray(0, filled), options.offset + bytes - filled, options.fresh)
     filled = 0
@@ -147,7 +151,8 @@ export async function receiveBody(
     let chunk = next.value
     if (bytes + chunk.length > options.maxBytes) throw options.tooLarge()
     digest?.update(chunk)
-    sinceCheck += chunk.length
+    sinceRoom += chunk.length
+    sinceKeep += chunk.length
     while (chunk.length > 0) {
       const part = chunk.subarray(0, gatherBytes - filled)
       gathered.set(part, filled)
@@ -156,9 +161,13 @@ export async function receiveBody(
       chunk = chunk.subarray(part.length)
       if (filled === gatherBytes) await flush()
     }
-    if (sinceCheck >= checkEveryBytes) {
-      sinceCheck = 0
-      await options.check?.(bytes - filled)
+    if (sinceRoom >= roomEveryBytes) {
+      sinceRoom = 0
+      await options.ensureRoom()
+    }
+    if (sinceKeep >= keepEveryBytes) {
+      sinceKeep = 0
+      await options.keep?.(bytes - filled)
     }
   }
   await flush()

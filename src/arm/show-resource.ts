@@ -1,0 +1,31 @@
+import { formatArmTime } from '../base/clock.ts'
+import type { JsonObject } from '../base/json.ts'
+import { projectResource } from '../contract/project.ts'
+import type { ResourceTypeDeclaration } from '../contract/resource-type.ts'
+import type { Resource } from '../resources/resource.ts'
+import { quoteEtag } from './conditions.ts'
+
+/** A resource as the api-version of the request shows it; `shown` are its properties after the `show` hook. */
+export function showResource(
+  type: ResourceTypeDeclaration,
+  apiVersion: string,
+  resource: Resource,
+  shown: JsonObject | undefined,
+  query: Readonly<Record<string, string>>,
+): JsonObject {
+  const expand = (query['$expand'] ?? '').split(',').map((word) => word.trim())
+  const whole = { ...resource, etag: quoteEtag(resource.etag), systemData: systemDataOf(resource) }
+  return projectResource(type, apiVersion, whole, shown ?? resource.properties, { expand })
+}
+
+/** Who made and changed it and when; today every caller is an application (its own signed token). */
+function systemDataOf({ createdBy, createdMs, changedBy, changedMs }: Resource): JsonObject {
+  return {
+    createdBy,
+    createdByType: 'Application',
+    createdAt: formatArmTime(createdMs),
+    lastModifiedBy: changedBy,
+    lastModifiedByType: 'Application',
+    lastModifiedAt: formatArmTime(changedMs),
+  }
+}
