@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { Problem } from '../base/problem.ts'
 import { emptyQcow2Overlay } from '../blocks/write-disk-image.ts'
 import type { ComputeDependencies } from './dependencies.ts'
+import { chooseFirmware, firmwareProbeBytes } from './firmware.ts'
 import { serveNbd } from './nbd-export.ts'
 import { computeProblems } from './problems.ts'
 import type { VmDisk, VmExit, VmState } from './provider.ts'
@@ -57,7 +58,7 @@ export async function openMachineRunner(deps: RunnerDependencies): Promise<Machi
     if (provider.state(vmId) !== 'stopped') return
     await using held = new AsyncDisposableStack()
     const disks = await attachDisks(facts, held, { ...deps, sockets, overlayOf })
-    const firmware = facts.generation === 'V2' ? 'uefi' : 'bios'
+    const firmware = await firmwareOf(facts, deps)
     const serialLogPath = join(homeOf(vmId), 'serial.log')
     // Registered before the start: a machine may end while its start is still being awaited.
     const kept = held.move()
@@ -107,6 +108,21 @@ export async function openMachineRunner(deps: RunnerDependencies): Promise<Machi
       await rm(sockets, { recursive: true, force: true })
     },
   }
+}
+
+/** Reads the start of the image's OS disk where the choice hangs on it. */
+async function firmwareOf(
+  { vmId, generation, disks }: VmFacts,
+  { stores, logger }: RunnerDependencies,
+): Promise<'bios' | 'uefi'> {
+  const base = disks.find(({ lun }) => lun === 'os')?.base
+  if (generation !== 'V2' || !base) return generation === 'V2' ? 'uefi' : 'bios'
+  await using disk = await stores.store(base.region, base.storageClass).open(base.root)
+  const start = await disk.read(0, Math.min(firmwareProbeBytes, disk.virtualSizeBytes))
+  const { firmware, isOverruled } = chooseFirmware(generation, start)
+  if (isOverruled)
+    logger.warn({ vm: vmId }, 'the image is of generation V2, but its disk can only start by BIOS: started so')
+  return firmware
 }
 
 async function checkBases(facts: VmFacts, { stores }: Pick<RunnerDependencies, 'stores'>): Promise<void> {

@@ -40,6 +40,10 @@ export interface GalleryLimits {
   readonly maximumReplicas: number
   /** Largest disk that an image may hold. */
   readonly maximumDiskBytes: number
+  /** Resources of a subscription in a region (behaviour.md J). */
+  readonly galleries: number
+  readonly imageDefinitions: number
+  readonly imageVersions: number
 }
 
 export interface DiskAddressRequest {

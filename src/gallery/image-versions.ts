@@ -10,6 +10,7 @@ import { findResource } from '../resources/resource.rows.ts'
 import type { FoundSource, GalleryDependencies } from './dependencies.ts'
 import { galleryProblems } from './problems.ts'
 import { listReplicas } from './replica.rows.ts'
+import { checkQuota } from './quota.ts'
 import { showReplicationStatus } from './replication-status.ts'
 import { checkTargetRegions } from './target-regions.ts'
 import { versionActions } from './version-actions.ts'
@@ -30,6 +31,7 @@ export function imageVersionsBehaviour(deps: GalleryDependencies): Behaviour {
       if (change.kind === 'create' || change.before?.provisioningState === 'Failed')
         await checkSource(change, context, deps)
     },
+    commit: (tx, change) => checkQuota(tx, 'Microsoft.Compute/galleries/images/versions', change, deps.limits),
     write: async (change) =>
       changesReplicas(change) || (await hasFailedReplica(change, deps))
         ? { workflow: 'publish-version', input: { versionId: change.id.id } }

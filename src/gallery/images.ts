@@ -3,6 +3,8 @@ import type { RegionDirectory } from '../base/region.ts'
 import type { DbOrTx, Tx } from '../db/tables.ts'
 import type { ActionCall, ActionResult, Behaviour, Change } from '../resources/behaviour.ts'
 import { listChildren } from '../resources/resource.rows.ts'
+import type { GalleryDependencies } from './dependencies.ts'
+import { checkQuota } from './quota.ts'
 import { resolveLatest } from './latest.ts'
 import type { Latest } from './latest.ts'
 import { galleryProblems } from './problems.ts'
@@ -15,7 +17,7 @@ interface ImageDependencies {
 }
 
 /** What image definitions mean: one publisher/offer/sku each in a gallery, dates ahead, `latest` explained. */
-export function imagesBehaviour(deps: ImageDependencies): Behaviour {
+export function imagesBehaviour(deps: ImageDependencies & Pick<GalleryDependencies, 'limits'>): Behaviour {
   return {
     type: 'Microsoft.Compute/galleries/images',
     async check(change, context) {
@@ -25,6 +27,7 @@ export function imagesBehaviour(deps: ImageDependencies): Behaviour {
         throw galleryProblems.EndOfLifeInPast({}, { target: 'galleryImage.properties.endOfLifeDate' })
     },
     async commit(tx, change) {
+      await checkQuota(tx, 'Microsoft.Compute/galleries/images', change, deps.limits)
       if (change.kind === 'create') await checkIdentifierIsFree(tx, change)
     },
     write: async () => ({ workflow: 'write-record', input: {} }),

@@ -175,6 +175,12 @@ export const galleryProblems = defineProblems({
     say: (f: { id: string; region: string; disk: string }) =>
       `The ${f.disk} of ${f.id} has no complete replica in region '${f.region}'. Ask for one of its regions (see replicationStatus), or wait until replication has finished.`,
   },
+  QuotaExceeded: {
+    kind: 'conflict',
+    code: 'OperationNotAllowed',
+    say: (f: { what: string; location: string; limit: number; used: number }) =>
+      `Operation could not be completed as it results in exceeding approved ${f.what} quota. Additional details - Location: ${f.location}, Current Limit: ${f.limit}, Current Usage: ${f.used}, Additional Required: 1. Delete some, or raise the limit in the server's configuration.`,
+  },
   ReplicationModeNotSupported: {
     kind: 'invalid',
     code: 'OperationNotAllowed',

@@ -156,6 +156,21 @@ export async function pageResources(db: DbOrTx, page: PageQuery): Promise<Resour
   return (await query.orderBy('key').limit(page.limit).execute()).map(parseResource)
 }
 
+/** How many resources of a type a subscription has in a region: what quotas are about (behaviour.md J). */
+export async function countResources(
+  db: DbOrTx,
+  facts: { readonly type: string; readonly subscriptionId: string; readonly location: string },
+): Promise<number> {
+  const row = await db
+    .selectFrom('resource')
+    .select((count) => count.fn.countAll().as('count'))
+    .where('type', '=', facts.type)
+    .where('subscription_id', '=', facts.subscriptionId.toLowerCase())
+    .where('location', '=', facts.location)
+    .executeTakeFirst()
+  return Number(row?.count ?? 0)
+}
+
 /** Every resource of one type, for sweeps and rules over all of them (uniqueness of a name in a subscription). */
 export async function listResourcesOfType(db: DbOrTx, type: string, subscriptionId?: string): Promise<Resource[]> {
   let query = db.selectFrom('resource').selectAll().where('type', '=', type)

@@ -147,7 +147,12 @@ function registerRoutes(app: FastifyInstance, { room, installation, transfer, co
   })
   const engine: Engine = registerArm(app, {
     types: resourceTypes,
-    behaviours: [galleriesBehaviour, imagesBehaviour(gallery), imageVersionsBehaviour(gallery), ...compute.behaviours],
+    behaviours: [
+      galleriesBehaviour(gallery),
+      imagesBehaviour(gallery),
+      imageVersionsBehaviour(gallery),
+      ...compute.behaviours,
+    ],
     db,
     work,
     regions,
@@ -217,7 +222,7 @@ function galleryDependencies(
     stores,
     clock,
     logger,
-    limits: { maximumReplicas: config.limits.replicas, maximumDiskBytes: diskLimit(config) },
+    limits: { ...config.limits, maximumReplicas: config.limits.replicas, maximumDiskBytes: diskLimit(config) },
     sources: {
       findDisk: (id) => compute.findDisk(id),
       findBlob: (uri, baseUrl) =>

@@ -1,0 +1,29 @@
+import type { Tx } from '../db/tables.ts'
+import type { Change } from '../resources/behaviour.ts'
+import { countResources } from '../resources/resource.rows.ts'
+import type { GalleryLimits } from './dependencies.ts'
+import { galleryProblems } from './problems.ts'
+
+const quotas = {
+  'Microsoft.Compute/galleries': { limit: 'galleries', what: 'Galleries' },
+  'Microsoft.Compute/galleries/images': { limit: 'imageDefinitions', what: 'GalleryImages' },
+  'Microsoft.Compute/galleries/images/versions': { limit: 'imageVersions', what: 'GalleryImageVersions' },
+} as const
+
+/**
+ * Refuses a creation beyond the limit of its type in the subscription and region. Call it in the transaction that
+ * writes the row: two creations at once must not both take the last place.
+ */
+export async function checkQuota(
+  tx: Tx,
+  type: keyof typeof quotas,
+  change: Change,
+  limits: GalleryLimits,
+): Promise<void> {
+  if (change.kind !== 'create') return
+  const { location } = change.after
+  const limit = limits[quotas[type].limit]
+  // The row is written before `commit` is asked, in the same transaction: it counts itself.
+  const used = (await countResources(tx, { type, subscriptionId: change.id.subscriptionId, location })) - 1
+  if (used >= limit) throw galleryProblems.QuotaExceeded({ what: quotas[type].what, location, limit, used })
+}
