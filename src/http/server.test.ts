@@ -35,6 +35,9 @@ qa21iK279QgKCAyBHKvkv1AeiCMiy1CR3cxUdIW0wdaiC9vhH1HoxX5Z
 
 const anyPort = { host: '127.0.0.1', port: 0 }
 
+/** Told when a request has reached the slow route. */
+let slowBegan: (() => void) | undefined
+
 async function start(options: Partial<HttpServerOptions> = {}) {
   const logged: object[] = []
   const logger = { ...silentLogger, error: (fields: object) => logged.push(fields) }
@@ -56,6 +59,7 @@ async function start(options: Partial<HttpServerOptions> = {}) {
     })
   })
   app.get('/slow', async () => {
+    slowBegan?.()
     await systemClock.sleep(150)
     return { done: true }
   })
@@ -198,8 +202,9 @@ test('close stops listening, lets running requests finish and cuts the rest in b
   const server = await start()
   const idle = connect(Number(new URL(server.http).port), '127.0.0.1')
   idle.on('error', () => undefined)
+  const began = new Promise<void>((resolve) => (slowBegan = resolve))
   const slow = fetch(`${server.http}/slow`)
-  await systemClock.sleep(50)
+  await began
   const closing = server.close()
   assert.deepEqual(await (await slow).json(), { done: true })
   await closing

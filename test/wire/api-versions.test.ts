@@ -7,7 +7,12 @@ import { definitionBody, openWire, storageAccount, versionBody } from './wire.ts
 import type { Body, Wire } from './wire.ts'
 
 /** Members by the api-version that has them first (contract.md sections 7, 7b); `until`: the last that has them. */
-const members: readonly { readonly at: string; readonly path: string; readonly since: string; readonly until?: string }[] = [
+const members: readonly {
+  readonly at: string
+  readonly path: string
+  readonly since: string
+  readonly until?: string
+}[] = [
   { at: 'galleries/v', path: 'properties.description', since: '2019-07-01' },
   { at: 'galleries/v', path: 'properties.identifier.uniqueName', since: '2019-07-01' },
   { at: 'galleries/v', path: 'properties.sharingProfile.permissions', since: '2020-09-30' },
@@ -18,15 +23,52 @@ const members: readonly { readonly at: string; readonly path: string; readonly s
   { at: 'galleries/v/images/i', path: 'properties.features.0.startsAtVersion', since: '2024-03-03' },
   { at: 'galleries/v/images/i', path: 'properties.architecture', since: '2021-10-01' },
   { at: 'galleries/v/images/i', path: 'properties.allowUpdateImage', since: 'never' },
-  { at: 'galleries/v/images/i/versions/1.0.0', path: 'properties.publishingProfile.publishedDate', since: '2019-07-01' },
-  { at: 'galleries/v/images/i/versions/1.0.0', path: 'properties.publishingProfile.replicationMode', since: '2021-07-01' },
-  { at: 'galleries/v/images/i/versions/1.0.0', path: 'properties.publishingProfile.targetRegions.0.excludeFromLatest', since: '2022-03-03' },
-  { at: 'galleries/v/images/i/versions/1.0.0', path: 'properties.storageProfile.osDiskImage.source.uri', since: '2020-09-30' },
-  { at: 'galleries/v/images/i/versions/1.0.0', path: 'properties.storageProfile.osDiskImage.source.id', since: '2020-09-30', until: '2022-01-03' },
-  { at: 'galleries/v/images/i/versions/1.0.0', path: 'properties.storageProfile.osDiskImage.source.storageAccountId', since: '2022-03-03' },
-  { at: 'galleries/v/images/i/versions/1.0.0', path: 'properties.safetyProfile.allowDeletionOfReplicatedLocations', since: '2022-03-03' },
-  { at: 'galleries/v/images/i/versions/1.0.0', path: 'properties.safetyProfile.reportedForPolicyViolation', since: '2022-03-03' },
-  { at: 'galleries/v/images/i/versions/1.0.0', path: 'properties.safetyProfile.blockDeletionBeforeEndOfLife', since: '2024-03-03' },
+  {
+    at: 'galleries/v/images/i/versions/1.0.0',
+    path: 'properties.publishingProfile.publishedDate',
+    since: '2019-07-01',
+  },
+  {
+    at: 'galleries/v/images/i/versions/1.0.0',
+    path: 'properties.publishingProfile.replicationMode',
+    since: '2021-07-01',
+  },
+  {
+    at: 'galleries/v/images/i/versions/1.0.0',
+    path: 'properties.publishingProfile.targetRegions.0.excludeFromLatest',
+    since: '2022-03-03',
+  },
+  {
+    at: 'galleries/v/images/i/versions/1.0.0',
+    path: 'properties.storageProfile.osDiskImage.source.uri',
+    since: '2020-09-30',
+  },
+  {
+    at: 'galleries/v/images/i/versions/1.0.0',
+    path: 'properties.storageProfile.osDiskImage.source.id',
+    since: '2020-09-30',
+    until: '2022-01-03',
+  },
+  {
+    at: 'galleries/v/images/i/versions/1.0.0',
+    path: 'properties.storageProfile.osDiskImage.source.storageAccountId',
+    since: '2022-03-03',
+  },
+  {
+    at: 'galleries/v/images/i/versions/1.0.0',
+    path: 'properties.safetyProfile.allowDeletionOfReplicatedLocations',
+    since: '2022-03-03',
+  },
+  {
+    at: 'galleries/v/images/i/versions/1.0.0',
+    path: 'properties.safetyProfile.reportedForPolicyViolation',
+    since: '2022-03-03',
+  },
+  {
+    at: 'galleries/v/images/i/versions/1.0.0',
+    path: 'properties.safetyProfile.blockDeletionBeforeEndOfLife',
+    since: '2024-03-03',
+  },
 ]
 
 const resources = [...new Set(members.map(({ at }) => at))]
@@ -120,9 +162,27 @@ suite('api-versions on the wire', () => {
   })
 
   const trusted = [{ name: 'SecurityType', value: 'TrustedLaunchSupported' }]
-  const definitions: readonly { why: string; apiVersion: string; given: Body; generation: string; features: unknown }[] = [
-    { why: 'up to 2024-03-03 V1 and no feature', apiVersion: '2024-03-03', given: {}, generation: 'V1', features: undefined },
-    { why: 'from 2025-03-03 V2 with TrustedLaunchSupported', apiVersion: '2025-03-03', given: {}, generation: 'V2', features: trusted },
+  const definitions: readonly {
+    why: string
+    apiVersion: string
+    given: Body
+    generation: string
+    features: unknown
+  }[] = [
+    {
+      why: 'up to 2024-03-03 V1 and no feature',
+      apiVersion: '2024-03-03',
+      given: {},
+      generation: 'V1',
+      features: undefined,
+    },
+    {
+      why: 'from 2025-03-03 V2 with TrustedLaunchSupported',
+      apiVersion: '2025-03-03',
+      given: {},
+      generation: 'V2',
+      features: trusted,
+    },
     { why: '2025-12-03 likewise', apiVersion: '2025-12-03', given: {}, generation: 'V2', features: trusted },
     {
       why: 'SecurityType=Standard opts out',
@@ -131,7 +191,13 @@ suite('api-versions on the wire', () => {
       generation: 'V2',
       features: [{ name: 'SecurityType', value: 'Standard' }],
     },
-    { why: 'an explicit V1 stays', apiVersion: '2025-03-03', given: { hyperVGeneration: 'V1' }, generation: 'V1', features: undefined },
+    {
+      why: 'an explicit V1 stays',
+      apiVersion: '2025-03-03',
+      given: { hyperVGeneration: 'V1' },
+      generation: 'V1',
+      features: undefined,
+    },
   ]
   for (const [index, { why, apiVersion, given, generation, features }] of definitions.entries())
     test(`default generation: ${why}`, async () => {
@@ -145,7 +211,12 @@ suite('api-versions on the wire', () => {
 
   const classes: readonly { why: string; apiVersion: string; given: Body; shown: string }[] = [
     { why: 'Standard_LRS up to 2024-03-03', apiVersion: '2024-03-03', given: {}, shown: 'Standard_LRS' },
-    { why: 'Standard_ZRS from 2025-03-03 where there are zones', apiVersion: '2025-03-03', given: {}, shown: 'Standard_ZRS' },
+    {
+      why: 'Standard_ZRS from 2025-03-03 where there are zones',
+      apiVersion: '2025-03-03',
+      given: {},
+      shown: 'Standard_ZRS',
+    },
     {
       why: 'DefaultStandard_LRS restores the old rule',
       apiVersion: '2025-03-03',
@@ -183,7 +254,10 @@ suite('api-versions on the wire', () => {
       },
     })
     const newer = await get(path, '2023-07-03')
-    assert.deepEqual(memberOf(newer, 'properties.storageProfile.osDiskImage.source'), { uri, storageAccountId: storageAccount })
+    assert.deepEqual(memberOf(newer, 'properties.storageProfile.osDiskImage.source'), {
+      uri,
+      storageAccountId: storageAccount,
+    })
     const older = await get(path, '2020-09-30')
     assert.deepEqual(memberOf(older, 'properties.storageProfile.osDiskImage.source'), { uri, id: storageAccount })
     assert.deepEqual(

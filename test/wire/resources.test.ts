@@ -88,7 +88,7 @@ suite('resources on the wire', () => {
     const deleted = await wire.arm.call('DELETE', path)
     assert.equal(deleted.status, 202)
     const monitor = deleted.headers.get('location') ?? ''
-    for (let status = 202; status === 202; ) ({ status } = await wire.arm.call('GET', monitor))
+    for (let status = 202; status === 202;) ({ status } = await wire.arm.call('GET', monitor))
     assert.equal((await wire.arm.call('GET', path)).status, 404)
     assert.equal((await wire.arm.call('GET', gallery)).body.error?.code, 'ResourceGroupNotFound')
   })
@@ -236,7 +236,8 @@ suite('resources on the wire', () => {
         const body = (await bare.json()) as ArmDocument
         assert.equal(body.error?.code, 'AuthenticationFailed')
         assert.equal(body.error?.message, "Authentication failed. The 'Authorization' header is missing.")
-        if (!path.startsWith('/goldleaf/')) assert.match(bare.headers.get('www-authenticate') ?? '', /^Bearer authorization_uri="/)
+        if (!path.startsWith('/goldleaf/'))
+          assert.match(bare.headers.get('www-authenticate') ?? '', /^Bearer authorization_uri="/)
       }
     const wrong = [
       { token: 'nonsense', code: 'InvalidAuthenticationToken' },

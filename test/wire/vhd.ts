@@ -9,7 +9,7 @@ function checksum(bytes: Buffer): number {
 }
 
 /** Puts the checksum into a footer (at 64) or dynamic header (at 36). */
-export function sign(bytes: Buffer, at: number): Buffer {
+export function sign(bytes: Buffer<ArrayBuffer>, at: number): Buffer<ArrayBuffer> {
   bytes.writeUInt32BE(0, at)
   bytes.writeUInt32BE(checksum(bytes), at)
   return bytes
@@ -19,7 +19,7 @@ export function sign(bytes: Buffer, at: number): Buffer {
  * A VHD footer, written from Microsoft's specification 1.0 and not with the server's own code, so that a mistake there
  * is not repeated here.
  */
-export function vhdFooter(sizeBytes: number, type: 'fixed' | 'dynamic' = 'fixed'): Buffer {
+export function vhdFooter(sizeBytes: number, type: 'fixed' | 'dynamic' = 'fixed'): Buffer<ArrayBuffer> {
   const footer = Buffer.alloc(footerBytes)
   footer.write('conectix', 0, 'latin1')
   footer.writeUInt32BE(2, 8)
@@ -34,7 +34,7 @@ export function vhdFooter(sizeBytes: number, type: 'fixed' | 'dynamic' = 'fixed'
 }
 
 /** The same disk as a fixed VHD file. */
-export function fixedVhd(disk: Uint8Array): Buffer {
+export function fixedVhd(disk: Uint8Array): Buffer<ArrayBuffer> {
   return Buffer.concat([disk, vhdFooter(disk.length)])
 }
 
@@ -43,7 +43,7 @@ export const blockBytes = 2 * 1024 * 1024
 export const dynamicLayout = { header: 512, table: 1536, firstBlock: 2048 }
 
 /** A dynamic VHD of whole 2 MiB blocks; blocks of zeros are left out. */
-export function dynamicVhd(disk: Uint8Array): Buffer {
+export function dynamicVhd(disk: Uint8Array): Buffer<ArrayBuffer> {
   const count = Math.ceil(disk.length / blockBytes)
   const footer = vhdFooter(disk.length, 'dynamic')
   const header = Buffer.alloc(1024)
@@ -54,7 +54,7 @@ export function dynamicVhd(disk: Uint8Array): Buffer {
   header.writeUInt32BE(count, 28)
   header.writeUInt32BE(blockBytes, 32)
   const table = Buffer.alloc(512, 0xff)
-  const blocks: Buffer[] = []
+  const blocks: Buffer<ArrayBuffer>[] = []
   let at = dynamicLayout.firstBlock
   for (let block = 0; block < count; block += 1) {
     const data = Buffer.alloc(blockBytes)
@@ -68,10 +68,11 @@ export function dynamicVhd(disk: Uint8Array): Buffer {
 }
 
 /** A disk of whole MiB with random bytes in a few places and holes between, and a boot signature. */
-export function someDisk(sizeMiB: number): Buffer {
+export function someDisk(sizeMiB: number, noisePerMiB = 40_000): Buffer<ArrayBuffer> {
   const disk = Buffer.alloc(sizeMiB * 1024 * 1024)
   disk.set([0xeb, 0xfe], 0)
   disk.set([0x55, 0xaa], 510)
-  for (let at = 65_536; at + 65_536 <= disk.length; at += 1024 * 1024) disk.set(randomBytes(40_000), at)
+  for (let at = 65_536; at + 65_536 <= disk.length; at += 1024 * 1024)
+    disk.set(randomBytes(Math.min(noisePerMiB, disk.length - at)), at)
   return disk
 }

@@ -1,0 +1,468 @@
+import { after, before, suite } from 'node:test'
+import { invalid, openTargets, tableOf } from './refusals.ts'
+import { definitionBody, diskVersion, storageAccount, versionBody } from './wire.ts'
+import type { Body, Json, Refusal, Wire } from './wire.ts'
+
+const version = 'galleryImageVersion.properties.publishingProfile'
+const storage = 'galleryImageVersion.properties.storageProfile'
+const oneSource =
+  'The gallery artifact version source can only be specified either directly under storageProfile or within individual OS or data disks. One and only one source type (user image, snapshot, disk, virtual machine) can be provided.'
+const duplicateRegions = 'Duplicate regions are not allowed in target publishing regions.'
+const assetName = (name: string, length: number): string =>
+  `Asset name galleryImage.properties.identifier.${name} is not valid. It cannot be empty. Allowed characters are uppercase or lowercase letters, digits, hyphen(-), period (.), underscore (_). Names are not allowed to end with period(.). The length of the name cannot exceed ${length} characters.`
+
+/** What Azure answers to bad values (behaviour.md A1, A2), to the letter; every case proves that nothing changed. */
+suite('bad values on the wire', () => {
+  let wire: Wire
+  let uri = ''
+  before(async () => {
+    ;({ wire, uri } = await openTargets())
+  })
+  after(() => wire?.[Symbol.asyncDispose]())
+
+  const table = tableOf(() => wire)
+  const gallery = (name: string): string => wire.at(`galleries/${name}`)
+  const definition = (name: string): string => wire.at(`galleries/g/images/${name}`)
+  const versionAt = (name: string): string => wire.at(`galleries/g/images/d/versions/${name}`)
+  const here = { location: 'westeurope' }
+  const newVersion = (profile: Body): Refusal['body'] => versionBody(uri, profile)
+  const changed = (properties: Body): Body => ({ ...here, properties })
+
+  const immutable = (path: string, property: string, body: unknown, method = 'PUT'): Refusal => ({
+    why: '',
+    method,
+    path,
+    body,
+    status: 409,
+    code: 'PropertyChangeNotAllowed',
+    says: `Changing property '${property}' is not allowed.`,
+    target: property,
+  })
+  const otherDefinition = (properties: Body): Body =>
+    definitionBody('d', { eula: 'yes', features: [{ name: 'DiskControllerTypes', value: 'SCSI' }], ...properties })
+  const definitionChanges: readonly (readonly [string, Body])[] = [
+    ['osType', { osType: 'Windows' }],
+    ['osState', { osState: 'Generalized' }],
+    ['hyperVGeneration', { hyperVGeneration: 'V2' }],
+    ['eula', { eula: 'no' }],
+    ['privacyStatementUri', { privacyStatementUri: 'https://x' }],
+    ['architecture', { architecture: 'Arm64' }],
+    ['identifier.publisher', { identifier: { publisher: 'else', offer: 'wire', sku: 'd' } }],
+    ['identifier.sku', { identifier: { publisher: 'goldleaf', offer: 'wire', sku: 'else' } }],
+    ['purchasePlan.name', { purchasePlan: { name: 'p' } }],
+    ['features', { features: [{ name: 'DiskControllerTypes', value: 'SCSI, NVMe' }] }],
+  ]
+  table('immutable changes', [
+    ...definitionChanges.flatMap(([name, properties]) =>
+      ['PUT', 'PATCH'].map(
+        (method) =>
+          [
+            `definition ${name} by ${method}`,
+            () => immutable(definition('d'), `galleryImage.properties.${name}`, otherDefinition(properties), method),
+          ] as const,
+      ),
+    ),
+    [
+      'the source of a version',
+      () =>
+        immutable(
+          versionAt('1.0.0'),
+          `${storage}.source.id`,
+          changed({
+            storageProfile: { source: { id: wire.id('galleries/g/images/d/versions/0.9.0') } },
+            publishingProfile: { targetRegions: [{ name: 'westeurope' }, { name: 'eastus' }] },
+          }),
+        ),
+    ],
+    [
+      'the blob of a version',
+      () =>
+        immutable(
+          versionAt('1.0.0'),
+          `${storage}.osDiskImage.source.uri`,
+          {
+            properties: { storageProfile: { osDiskImage: { source: { uri: `${uri}x` } } } },
+          },
+          'PATCH',
+        ),
+    ],
+    [
+      'the replication mode',
+      () =>
+        immutable(
+          versionAt('1.0.0'),
+          `${version}.replicationMode`,
+          { properties: { publishingProfile: { replicationMode: 'Shallow' } } },
+          'PATCH',
+        ),
+    ],
+    [
+      'a data disk more',
+      () => ({
+        ...invalid(
+          versionAt('1.0.0'),
+          'Adding new Data Disks or changing the LUN of a Data Disk in an existing Image is not allowed.',
+          { properties: { storageProfile: { dataDiskImages: [{ lun: 0, source: { uri } }] } } },
+        ),
+        method: 'PATCH',
+      }),
+    ],
+    [
+      'the storage class of an existing region',
+      () => ({
+        why: '',
+        method: 'PATCH',
+        path: versionAt('1.0.0'),
+        body: {
+          properties: {
+            publishingProfile: {
+              targetRegions: [{ name: 'westeurope' }, { name: 'eastus', storageAccountType: 'Premium_LRS' }],
+            },
+          },
+        },
+        status: 409,
+        code: 'PropertyChangeNotAllowed',
+        says: "Global storage account type does not match the storage account type in the existing TargetRegion: 'East US'. Please specify 'Standard_LRS' as the storage account type for this region.",
+      }),
+    ],
+    [
+      'the location of a gallery',
+      () => ({
+        why: '',
+        path: gallery('g'),
+        body: { location: 'eastus' },
+        status: 409,
+        code: 'InvalidResourceLocation',
+        says: "The resource 'g' already exists in location 'westeurope' in resource group 'wire'. A resource with the same name cannot be created in location 'eastus'. Please select a new resource name.",
+      }),
+    ],
+    [
+      'the size of a disk downwards',
+      () => ({
+        ...invalid(wire.at('disks/d', diskVersion), /4 GB/, { properties: { diskSizeGB: 1 } }),
+        method: 'PATCH',
+      }),
+    ],
+  ])
+
+  const counts = (value: Json): Body => ({ targetRegions: [{ name: 'westeurope', regionalReplicaCount: value }] })
+  const outOfRange = (value: number, path: string): string =>
+    `The value ${value} of parameter ${path} is out of range. The value must be between 1 and 100, inclusive.`
+  const regional = `${version}.targetRegions.regionalReplicaCount`
+  table('regions and counts', [
+    [
+      'the source region is not a target',
+      () =>
+        invalid(
+          versionAt('2.0.0'),
+          "Gallery image version publishing profile regions 'North Europe' must contain the location of image version 'westeurope'.",
+          newVersion({ targetRegions: [{ name: 'North Europe' }] }),
+        ),
+    ],
+    [
+      'the source region taken away',
+      () => ({
+        ...invalid(
+          versionAt('1.0.0'),
+          "Gallery image version publishing profile regions 'East US' must contain the location of image version 'westeurope'.",
+          {
+            properties: {
+              publishingProfile: { targetRegions: [{ name: 'eastus' }] },
+              safetyProfile: { allowDeletionOfReplicatedLocations: true },
+            },
+          },
+        ),
+        method: 'PATCH',
+      }),
+    ],
+    [
+      'a region twice, spelt differently',
+      () =>
+        invalid(
+          versionAt('2.0.0'),
+          duplicateRegions,
+          newVersion({ targetRegions: [{ name: 'westeurope' }, { name: 'West Europe' }] }),
+          `${version}.targetRegions`,
+        ),
+    ],
+    [
+      'an unknown region',
+      () =>
+        invalid(
+          versionAt('2.0.0'),
+          /'Mars Central'.*'West Europe, North Europe, East US'/,
+          newVersion({ targetRegions: [{ name: 'westeurope' }, { name: 'Mars Central' }] }),
+          `${version}.targetRegions.name`,
+        ),
+    ],
+    [
+      'a location that does not exist',
+      () => ({
+        why: '',
+        path: gallery('mars'),
+        body: { location: 'Mars Central' },
+        status: 400,
+        code: 'LocationNotAvailableForResourceType',
+        says: "The provided location 'Mars Central' is not available for resource type 'Microsoft.Compute/galleries'. List of available regions for the resource type is 'westeurope,northeurope,eastus'.",
+      }),
+    ],
+    [
+      'no location',
+      () => ({
+        why: '',
+        path: gallery('mars'),
+        body: {},
+        status: 400,
+        code: 'LocationRequired',
+        says: 'The location property is required for this definition.',
+      }),
+    ],
+    ...[0, -1, 101, 2_147_483_647].map(
+      (value) =>
+        [
+          `regional count ${value}`,
+          () => invalid(versionAt('2.0.0'), outOfRange(value, regional), newVersion(counts(value)), regional),
+        ] as const,
+    ),
+    [
+      'global count 0',
+      () => invalid(versionAt('2.0.0'), outOfRange(0, `${version}.replicaCount`), newVersion({ replicaCount: 0 })),
+    ],
+    [
+      'a count that is no number',
+      () =>
+        invalid(
+          versionAt('2.0.0'),
+          /Could not convert string to integer: many\. Path 'properties\.publishingProfile\.targetRegions\[0\]\.regionalReplicaCount'/,
+          newVersion(counts('many')),
+        ),
+    ],
+    [
+      'an unknown storage class',
+      () =>
+        invalid(
+          versionAt('2.0.0'),
+          /^The value 'Gold_LRS' of parameter '.*storageAccountType' is not one of the allowed values 'Standard_LRS, Standard_ZRS, Premium_LRS'/,
+          newVersion({ targetRegions: [{ name: 'westeurope', storageAccountType: 'Gold_LRS' }] }),
+        ),
+    ],
+  ])
+
+  table('values', [
+    ...(['publisher', 'offer', 'sku'] as const).flatMap((name) =>
+      ['', 'ends.', 'a b', 'x'.repeat(129)].map(
+        (value) =>
+          [
+            `${name} '${value.slice(0, 8)}'`,
+            () =>
+              invalid(
+                definition('new'),
+                assetName(name, name === 'publisher' ? 128 : 64),
+                definitionBody('new', { identifier: { publisher: 'p', offer: 'o', sku: 's', [name]: value } }),
+              ),
+          ] as const,
+      ),
+    ),
+    [
+      'an identifier that another definition has',
+      () => ({
+        why: '',
+        path: definition('twin'),
+        body: definitionBody('D'),
+        status: 409,
+        code: 'Conflict',
+        says: 'Gallery image: d identified by (publisher:goldleaf, offer:wire, sku:D) already exists. Choose a different publisher, offer, sku combination.',
+      }),
+    ],
+    [
+      'no osType',
+      () =>
+        invalid(
+          definition('new'),
+          "Required parameter 'galleryImage.properties.osType' is missing (null).",
+          definitionBody('new', { osType: undefined }),
+        ),
+    ],
+    [
+      'no properties',
+      () => invalid(definition('new'), "Required parameter 'galleryImage.properties' is missing (null).", here),
+    ],
+    [
+      'an unknown osState',
+      () =>
+        invalid(
+          definition('new'),
+          /'Special'.*'Generalized, Specialized'/,
+          definitionBody('new', { osState: 'Special' }),
+        ),
+    ],
+    [
+      'a minimum above its maximum',
+      () =>
+        invalid(
+          definition('new'),
+          'The minimum value of galleryImage.properties.recommended.vCPUs must not be greater than the maximum value of galleryImage.properties.recommended.vCPUs.',
+          definitionBody('new', { recommended: { vCPUs: { min: 8, max: 2 } } }),
+        ),
+    ],
+    [
+      'an end of life that has passed',
+      () =>
+        invalid(
+          definition('new'),
+          'EndOfLifeDate must be set to a future date.',
+          definitionBody('new', { endOfLifeDate: '2020-01-01' }),
+        ),
+    ],
+    [
+      'the same for a version',
+      () =>
+        invalid(
+          versionAt('2.0.0'),
+          'EndOfLifeDate must be set to a future date.',
+          newVersion({ endOfLifeDate: '2020-01-01T00:00:00Z' }),
+        ),
+    ],
+    [
+      'a date that is none',
+      () =>
+        invalid(
+          definition('new'),
+          "Could not convert string to DateTimeOffset: next year. Path 'properties.endOfLifeDate'",
+          definitionBody('new', { endOfLifeDate: 'next year' }),
+        ),
+    ],
+    [
+      'tags that are no texts',
+      () => ({
+        why: '',
+        path: gallery('new'),
+        body: { ...here, tags: ['a'] },
+        status: 400,
+        code: 'InvalidRequestContent',
+        says: /tags/,
+      }),
+    ],
+  ])
+
+  const sources = (storageProfile: Body): Body => ({ ...here, properties: { storageProfile, publishingProfile: {} } })
+  const osDisk = (source: Body): Body => sources({ osDiskImage: { source } })
+  table('sources', [
+    ['none', () => invalid(versionAt('2.0.0'), oneSource, { ...here, properties: { publishingProfile: {} } }, storage)],
+    [
+      'two kinds',
+      () =>
+        invalid(
+          versionAt('2.0.0'),
+          oneSource,
+          sources({
+            source: { id: wire.id('galleries/g/images/d/versions/1.0.0') },
+            osDiskImage: { source: { uri } },
+          }),
+        ),
+    ],
+    [
+      'a disk that is not there',
+      () =>
+        invalid(
+          versionAt('2.0.0'),
+          `Source ${wire.id('disks/absent')} is not found. Please check source exists, and is in the same region as gallery image version being created.`,
+          osDisk({ id: wire.id('disks/absent') }),
+        ),
+    ],
+    [
+      'a version that is not there',
+      () =>
+        invalid(
+          versionAt('2.0.0'),
+          `Source ${wire.id('galleries/g/images/d/versions/7.0.0')} is not found. Please check source exists, and is in the same region as gallery image version being created.`,
+          sources({ source: { id: wire.id('galleries/g/images/d/versions/7.0.0') } }),
+        ),
+    ],
+    [
+      'an id that is none',
+      () => ({
+        ...invalid(
+          versionAt('2.0.0'),
+          "Property id 'my-disk' at path 'properties.storageProfile.osDiskImage.source.id' is invalid. Expect fully qualified resource Id that start with '/subscriptions/{subscriptionId}' or '/providers/{resourceProviderNamespace}/'.",
+          osDisk({ id: 'my-disk' }),
+        ),
+        code: 'LinkedInvalidPropertyId',
+      }),
+    ],
+    [
+      'a direct source of another kind',
+      () =>
+        invalid(
+          versionAt('2.0.0'),
+          `The source id: ${wire.id('disks/d')} must either be a managed image, virtual machine or another gallery image version`,
+          sources({ source: { id: wire.id('disks/d') } }),
+        ),
+    ],
+    [
+      'a disk source of another kind',
+      () =>
+        invalid(
+          versionAt('2.0.0'),
+          `The source id: ${wire.id('galleries/g')} must be a managed disk or snapshot.`,
+          osDisk({ id: wire.id('galleries/g') }),
+        ),
+    ],
+    [
+      'a LUN twice',
+      () =>
+        invalid(
+          versionAt('2.0.0'),
+          'Duplicated lun numbers have been detected in the input data disks. Lun number must be unique for each data disk.',
+          sources({
+            osDiskImage: { source: { uri } },
+            dataDiskImages: [
+              { lun: 1, source: { uri: `${uri}1` } },
+              { lun: 1, source: { uri: `${uri}2` } },
+            ],
+          }),
+        ),
+    ],
+    [
+      'a disk twice',
+      () =>
+        invalid(
+          versionAt('2.0.0'),
+          'Duplicated source ids are found in the input disks. Source id should be unique for each disk.',
+          sources({
+            osDiskImage: { source: { id: wire.id('disks/d') } },
+            dataDiskImages: [{ lun: 1, source: { id: wire.id('disks/D') } }],
+          }),
+        ),
+    ],
+    [
+      'the OS disk’s blob as a data disk',
+      () =>
+        invalid(
+          versionAt('2.0.0'),
+          `OSDiskImage and DataDiskImage cannot point to same blob ${uri}`,
+          sources({ osDiskImage: { source: { uri } }, dataDiskImages: [{ lun: 1, source: { uri } }] }),
+        ),
+    ],
+    [
+      'a blob of another host',
+      () =>
+        invalid(
+          versionAt('2.0.0'),
+          /'acct\.blob\.core\.windows\.net'.*upload the VHD to this server's \/blob area/,
+          osDisk({ uri: 'https://acct.blob.core.windows.net/c/b.vhd', storageAccountId: storageAccount }),
+        ),
+    ],
+    [
+      'a blob that is not there',
+      () => ({
+        why: '',
+        path: versionAt('2.0.0'),
+        body: osDisk({ uri: `${uri}-absent` }),
+        status: 404,
+        code: 'BlobNotFound',
+        says: /^There is no blob or upload 'one\.vhd-absent'\. Check the address, or upload it first\.$/,
+      }),
+    ],
+  ])
+})
