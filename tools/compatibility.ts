@@ -29,7 +29,7 @@ function answerOf(timing: Timing, success: number): string {
 }
 
 function actionRow(path: string, { name, method = 'POST', timing, since, extension }: ActionDeclaration): Row {
-  const notes = [since === undefined ? '' : `from ${since}`, extension ? 'ours, not Azure’s' : ''].filter(Boolean)
+  const notes = [since === undefined ? '' : `from ${since}`, extension ? 'an extension of ours' : ''].filter(Boolean)
   const answer = timing === 'sync' ? '200' : '202, then an operation'
   return [name, `${method} ${path}/${name}`, [answer, ...notes].join('; ')]
 }
@@ -37,7 +37,7 @@ function actionRow(path: string, { name, method = 'POST', timing, since, extensi
 function rowsOf(type: ResourceTypeDeclaration): readonly Row[] {
   const path = pathOf(type)
   const parent = path.slice(0, path.lastIndexOf('/'))
-  const expands = type.expands?.length ? `; \`$expand\`: ${type.expands.join(', ')}` : ''
+  const expands = type.expands?.length ? `; query words: ${type.expands.join(', ')}` : ''
   const rows: Row[] = [
     ['read', `GET, HEAD ${path}`, `200${expands}`],
     ['list', `GET ${parent}`, `200, pages${type.listInSubscription ? '; also of the whole subscription' : ''}`],

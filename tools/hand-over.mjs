@@ -12,6 +12,12 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const modules = join(root, 'node_modules')
 const stampFile = join(modules, '.goldleaf-lock')
 const node = join(modules, '.bin', 'node')
+// npm scripts have node_modules/.bin in front. npm must not run on the Node 26 there: it may lack a library yet, and
+// `npm ci` would take it away under its own feet.
+const ownPath = (process.env['PATH'] ?? '')
+  .split(':')
+  .filter((folder) => !folder.endsWith('/node_modules/.bin'))
+  .join(':')
 
 const [script, ...args] = process.argv.slice(2)
 
@@ -35,6 +41,7 @@ function installDependencies() {
   const done = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
     cwd: root,
     stdio: ['ignore', 'inherit', 'inherit'],
+    env: { ...process.env, PATH: ownPath },
   })
   if (done.error) fail(`npm could not be started (${done.error.message}). Install npm and try again.`)
   if (done.status !== 0)
@@ -57,11 +64,19 @@ function linkCommand() {
   }
 }
 
+const { qemu, diskBuilding, testing } = packageSets
+/** @type {Readonly<Record<string, typeof qemu>>} */
+const neededBy = {
+  'tools/quickstart.ts': [...qemu, ...diskBuilding],
+  'tools/test.ts': [...qemu, ...diskBuilding, ...testing],
+  'tools/check.ts': [...qemu, ...diskBuilding, ...testing],
+}
+
 function prepare() {
   installDependencies()
   linkCommand()
   try {
-    ensureStarts(node, script?.startsWith('tools/') ? [...packageSets.qemu, ...packageSets.diskBuilding] : [])
+    ensureStarts(node, neededBy[script ?? ''] ?? [])
   } catch (error) {
     fail(error instanceof Error ? error.message : String(error))
   }

@@ -13,7 +13,7 @@ import { join } from 'node:path'
 /** /usr/sbin holds mkfs.vfat and sfdisk and is not on every user's PATH. */
 export const searchPath = [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin', '/sbin']
 
-/** @type {{ readonly qemu: readonly SystemPackage[], readonly diskBuilding: readonly SystemPackage[] }} */
+/** @type {Readonly<Record<'qemu' | 'diskBuilding' | 'testing', readonly SystemPackage[]>>} */
 export const packageSets = {
   qemu: [
     { name: 'qemu-system-x86', shows: 'qemu-system-x86_64', why: 'runs the virtual machines' },
@@ -28,6 +28,10 @@ export const packageSets = {
     { name: 'fdisk', shows: 'sfdisk', why: 'partitions the demonstration disk' },
     { name: 'cpio', shows: 'cpio', why: 'packs the initramfs of the demonstration disk' },
     { name: 'xz-utils', shows: 'xz', why: 'unpacks kernel modules' },
+  ],
+  testing: [
+    { name: 'curl', shows: 'curl', why: 'checks in tests what an ordinary client makes of the server' },
+    { name: 'openssl', shows: 'openssl', why: 'checks certificates in tests' },
   ],
 }
 

@@ -7,7 +7,7 @@ import { ensureSystemPackages, packageSets } from './system-packages.mjs'
 
 const folders = process.argv.slice(2)
 try {
-  ensureSystemPackages([...packageSets.qemu, ...packageSets.diskBuilding])
+  ensureSystemPackages([...packageSets.qemu, ...packageSets.diskBuilding, ...packageSets.testing])
 } catch (error) {
   process.stderr.write(`goldleaf: ${error instanceof Error ? error.message : String(error)}\n`)
   process.exit(1)
