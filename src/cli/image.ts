@@ -58,7 +58,7 @@ function versionTable(items: readonly JsonObject[]): string {
       name,
       properties.provisioningState ?? '',
       size === undefined ? '' : `${size} GiB`,
-      profile?.excludeFromLatest === true ? 'excluded' : '',
+      profile?.excludeFromLatest === true ? 'excluded' : 'candidate',
       profile?.publishedDate ?? '',
       regions,
     ]

@@ -4,6 +4,7 @@ import { isJsonObject } from '../base/json.ts'
 import type { Problem } from '../base/problem.ts'
 import { GiB } from '../base/units.ts'
 import type { GalleryImageProperties } from '../contract/gallery-images.ts'
+import type { GalleryImageVersionProperties } from '../contract/gallery-image-versions.ts'
 import type { Behaviour, Change, RequestContext } from '../resources/behaviour.ts'
 import type { Draft, Resource } from '../resources/resource.ts'
 import { findResource } from '../resources/resource.rows.ts'
@@ -19,6 +20,7 @@ import { parseVersionSource } from './version-sources.ts'
 import type { DiskSourceName } from './version-sources.ts'
 
 const versionRead = 'Microsoft.Compute/galleries/images/versions/read'
+const profilePath = 'galleryImageVersion.properties.publishingProfile'
 const storagePath = 'galleryImageVersion.properties.storageProfile'
 
 /** What `galleries/images/versions` mean: their rules, and the workflows that make a change true. */
@@ -74,25 +76,34 @@ function withPublishedDate(change: Change, nowMs: number): Draft {
   }
 }
 
+/** What would be accepted without effect is refused: a caller may rely on it. */
+function checkNotSupportedYet(profile: GalleryImageVersionProperties['publishingProfile']): void {
+  const encrypted = profile?.targetRegions?.find(({ encryption }) =>
+    JSON.stringify(encryption ?? {}).includes('ncryptionSetId'),
+  )
+  if (encrypted)
+    throw galleryProblems.EncryptionNotSupported(
+      { region: encrypted.name },
+      { target: `${profilePath}.targetRegions.encryption` },
+    )
+  if ((profile?.targetExtendedLocations?.length ?? 0) > 0)
+    throw galleryProblems.ExtendedLocationsNotSupported({}, { target: `${profilePath}.targetExtendedLocations` })
+}
+
 function checkPublishingProfile(change: Change, nowMs: number, deps: GalleryDependencies): void {
   const after = versionProperties(change.after)
   const before = change.before && versionProperties(change.before)
   const profile = after.publishingProfile
   if (profile?.replicationMode === 'Shallow')
-    throw galleryProblems.ReplicationModeNotSupported(
-      {},
-      { target: 'galleryImageVersion.properties.publishingProfile.replicationMode' },
-    )
+    throw galleryProblems.ReplicationModeNotSupported({}, { target: `${profilePath}.replicationMode` })
+  checkNotSupportedYet(profile)
   const endOfLife = profile?.endOfLifeDate
   if (
     endOfLife !== undefined &&
     endOfLife !== before?.publishingProfile?.endOfLifeDate &&
     Date.parse(endOfLife) <= nowMs
   )
-    throw galleryProblems.EndOfLifeInPast(
-      {},
-      { target: 'galleryImageVersion.properties.publishingProfile.endOfLifeDate' },
-    )
+    throw galleryProblems.EndOfLifeInPast({}, { target: `${profilePath}.endOfLifeDate` })
   checkTargetRegions(
     {
       targets: profile?.targetRegions ?? [],

@@ -1,5 +1,9 @@
 import { defineProblems } from '../base/problem.ts'
 
+function replicationFailedText(f: { failures: readonly { region: string; detail: string }[] }): string {
+  return `Gallery replication jobs failed in one or more regions. The failing regions' details are as follows: '${f.failures.map((x) => `{region:${x.region}, detail:${x.detail}}`).join(', ')}'. If retry does not work, then please do an update by removing the failed regions and update again by adding them back.`
+}
+
 /** Azure's texts: behaviour.md A1 and A2. The key is the public code unless `code` says otherwise. */
 export const galleryProblems = defineProblems({
   GalleryImageNotFound: {
@@ -145,11 +149,33 @@ export const galleryProblems = defineProblems({
     say: (f: { sizeGiB: number; maximumGiB: number }) =>
       `Replication failed in this region due to 'The GalleryImageVersion source resource size ${f.sizeGiB} exceeds the max size ${f.maximumGiB} supported.'`,
   },
+  EncryptionNotSupported: {
+    kind: 'invalid',
+    code: 'OperationNotAllowed',
+    say: (f: { region: string }) =>
+      `Encryption with a disk encryption set (target region '${f.region}') is not supported by this server yet: the bytes would not be encrypted. Leave 'encryption' out.`,
+  },
+  ExtendedLocationsNotSupported: {
+    kind: 'invalid',
+    code: 'OperationNotAllowed',
+    say: () =>
+      'Replication to extended locations is not supported by this server yet. Leave targetExtendedLocations out; a site can be a region of its own in the configuration.',
+  },
+  SourceDamaged: {
+    kind: 'conflict',
+    say: (f: { region: string }) =>
+      `The disk that is to be copied from region '${f.region}' is damaged or incomplete there. Run 'goldleaf image verify' on the version that it belongs to, which heals it from another region where it can, then send the request again.`,
+  },
   ReplicationFailed: {
-    kind: 'internal',
+    kind: 'conflict',
     code: 'ReplicationJobsNotCompleted',
-    say: (f: { failures: readonly { region: string; detail: string }[] }) =>
-      `Gallery replication jobs failed in one or more regions. The failing regions' details are as follows: '${f.failures.map((x) => `{region:${x.region}, detail:${x.detail}}`).join(', ')}'. If retry does not work, then please do an update by removing the failed regions and update again by adding them back.`,
+    say: replicationFailedText,
+  },
+  // The same to a client; the engine tries again a few times before it comes to that.
+  ReplicationInterrupted: {
+    kind: 'unavailable',
+    code: 'ReplicationJobsNotCompleted',
+    say: replicationFailedText,
   },
   GalleryShared: {
     kind: 'conflict',

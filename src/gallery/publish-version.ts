@@ -4,9 +4,12 @@ import { Problem } from '../base/problem.ts'
 import type { ProblemRecord } from '../base/problem.ts'
 import { GiB } from '../base/units.ts'
 import { planReplication } from '../replication/plan.ts'
+import type { HeldCopy, WantedCopy } from '../replication/plan.ts'
 import { editResourceProperties, findResource } from '../resources/resource.rows.ts'
 import type { Resource } from '../resources/resource.ts'
 import type { StoredResult, TransferOptions, TransferProgress } from '../store/disk-store.ts'
+import { DiskMissing, FrameCorrupt, FrameMissing, ManifestCorrupt } from '../store/errors.ts'
+import { isTransient } from '../work/failure.ts'
 import type { Operation, StepContext, Workflow } from '../work/workflow.ts'
 import type { GalleryDependencies, SourcePlace } from './dependencies.ts'
 import { checkSize, findDiskSource } from './image-versions.ts'
@@ -96,9 +99,11 @@ async function ingest(step: PublishStep, deps: GalleryDependencies): Promise<voi
     if (isSomewhere) continue
     const place = await findPlace(version, replica, deps)
     await transfer(step, replica, version, deps, (options) => {
-      const store = deps.stores.store(replica.region, replica.storageClass)
-      if (place.kind === 'file') return store.ingest({ path: place.path, format: place.format }, options)
-      return store.receive(deps.stores.store(place.region, place.storageClass), place.root, options)
+      if (place.kind === 'file')
+        return deps.stores
+          .store(replica.region, replica.storageClass)
+          .ingest({ path: place.path, format: place.format }, options)
+      return copyDisk(deps, replica, place, options)
     })
   }
 }
@@ -123,7 +128,7 @@ async function findPlace(version: Resource, replica: Replica, deps: GalleryDepen
 async function replicate(step: PublishStep, deps: GalleryDependencies): Promise<void> {
   const version = await getVersion(step, deps)
   const replicas = await listReplicas(deps.db, version.key)
-  const failures: { region: string; detail: string }[] = []
+  const failures: { region: string; detail: string; isTransient: boolean }[] = []
   for (const lun of unique(replicas.map((replica) => replica.lun))) {
     const disk = replicas.filter((replica) => replica.lun === lun)
     const held = disk.flatMap((r) => (r.state === 'Completed' && r.root !== undefined ? [{ ...r, root: r.root }] : []))
@@ -132,21 +137,40 @@ async function replicate(step: PublishStep, deps: GalleryDependencies): Promise<
       const replica = disk.find((candidate) => candidate.region === to.region)
       if (!replica) return
       try {
-        await transfer(step, replica, version, deps, (options) =>
-          deps.stores
-            .store(to.region, to.storageClass)
-            .receive(deps.stores.store(from.region, from.storageClass), from.root, options),
-        )
+        await transfer(step, replica, version, deps, (options) => copyDisk(deps, to, from, options))
       } catch (error) {
         if (step.signal.aborted) throw error
         deps.logger.error({ err: error, region: to.region, version: version.id }, 'replication to a region failed')
         const detail = error instanceof Problem ? error.message : 'Failed with internal server error.'
         await markReplicaFailed(deps.db, replica, detail, deps.clock.now())
-        failures.push({ region: to.region, detail })
+        failures.push({ region: to.region, detail, isTransient: isTransient(error) })
       }
     })
   }
-  if (failures.length > 0) throw galleryProblems.ReplicationFailed({ failures })
+  if (failures.length === 0) return
+  if (failures.every((failure) => failure.isTransient)) throw galleryProblems.ReplicationInterrupted({ failures })
+  throw galleryProblems.ReplicationFailed({ failures })
+}
+
+/** One store takes a disk from another; a source that lacks frames is said to be damaged, not an unexpected error. */
+async function copyDisk(
+  deps: GalleryDependencies,
+  to: WantedCopy,
+  from: HeldCopy,
+  options: TransferOptions,
+): Promise<StoredResult> {
+  const source = deps.stores.store(from.region, from.storageClass)
+  try {
+    return await deps.stores.store(to.region, to.storageClass).receive(source, from.root, options)
+  } catch (error) {
+    const isDamaged =
+      error instanceof FrameMissing ||
+      error instanceof FrameCorrupt ||
+      error instanceof DiskMissing ||
+      error instanceof ManifestCorrupt
+    if (isDamaged) throw galleryProblems.SourceDamaged({ region: from.region }, { cause: error })
+    throw error
+  }
 }
 
 /** Runs one transfer with its progress in the replica's row; the row names the root only once it is durable. */

@@ -14,7 +14,7 @@ import { zonesNeeded } from './transfer-targets.ts'
 export interface DiskStoresOptions {
   readonly regions: readonly Region[]
   readonly logger?: Logger
-  /** Threads that read, hash and compress; default: one a core. */
+  /** Threads that read, hash and compress; default: one a core, at most four. */
   readonly workers?: number
   /** How files are written; tests put a full or failing disk here. */
   readonly files?: FileSystem

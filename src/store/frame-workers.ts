@@ -106,8 +106,11 @@ function createSlabs(keep: number) {
   }
 }
 
+/** Each thread has a heap and buffers of its own: with more of them the server would not stay below 512 MiB. */
+const mostWorkers = 4
+
 /** The pool that all stores of a server share; threads start with their first job. */
-export function createFrameWorkers(count = availableParallelism()): FrameWorkers {
+export function createFrameWorkers(count = Math.min(availableParallelism(), mostWorkers)): FrameWorkers {
   let last = 0
   const nextId = (): number => (last += 1)
   const slots = Array.from({ length: Math.max(1, count) }, () => createSlot(nextId))
