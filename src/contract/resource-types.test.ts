@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import { providerView } from './arm-views.ts'
 import { findFeature } from './features.ts'
 import { allPermissions, permissionOf } from './permissions.ts'
 import { childTypesOf, findResourceType, resourceTypes } from './resource-types.ts'
 import type { SchemaNode } from './schema.ts'
-import { azureRegions } from './azure-regions.fixture.ts'
 import { bodySchema } from './walk.ts'
 
 const typeOf = (name: string) => {
@@ -88,19 +86,7 @@ suite('permissions', () => {
   })
 })
 
-suite('what ARM shows beside resources', () => {
-  test('a provider lists its api-versions newest first', () => {
-    const view = providerView('s', 'microsoft.COMPUTE', azureRegions.all)
-    assert.equal(view?.['namespace'], 'Microsoft.Compute')
-    const types = view['resourceTypes'] as { resourceType: string; apiVersions: string[] }[]
-    const machines = types.find(({ resourceType }) => resourceType === 'virtualMachines')
-    assert.equal(machines?.apiVersions[0], '2026-04-01')
-    assert.equal(
-      types.some(({ resourceType }) => resourceType === 'locations/capsOperations'),
-      true,
-    )
-    assert.equal(providerView('s', 'Microsoft.Nowhere', []), undefined)
-  })
+suite('features', () => {
   test('features are found in any case', () =>
     assert.equal(findFeature([{ name: 'securityTYPE', value: 'TrustedLaunch' }], 'SecurityType'), 'TrustedLaunch'))
 })

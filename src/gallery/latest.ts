@@ -1,5 +1,5 @@
 import { normalizeRegionName } from '../base/region.ts'
-import { compareVersionNames } from './version-name.ts'
+import { compareVersionNames } from '../contract/names.ts'
 
 /** What the rule of `latest` needs to know of a version. */
 export interface Candidate {

@@ -3,7 +3,7 @@ import { listChildNames } from '../resources/resource.rows.ts'
 import type { Resource } from '../resources/resource.ts'
 import { listReplicasOf } from './replica.rows.ts'
 import type { Replica } from './replica.rows.ts'
-import { compareVersionNames } from './version-name.ts'
+import { compareVersionNames } from '../contract/names.ts'
 
 /**
  * The root to compare with before any look-up: the nearest other version of the same definition whose same disk is

@@ -177,12 +177,6 @@ export const galleryProblems = defineProblems({
     code: 'ReplicationJobsNotCompleted',
     say: replicationFailedText,
   },
-  GalleryShared: {
-    kind: 'conflict',
-    code: 'OperationNotAllowed',
-    say: (f: { permissions: string }) =>
-      `Gallery is still shared to '${f.permissions}'. Please unshare the gallery first before deleting the gallery.`,
-  },
   SharingNotSupported: {
     kind: 'invalid',
     code: 'OperationNotAllowed',

@@ -6,7 +6,6 @@ import {
   type TransferOptions,
 } from './disk-store.ts'
 import { FrameCorrupt } from './errors.ts'
-import { checksum } from './frame-codec.ts'
 import type { AdmitResult, EncodedBatch } from './frame-jobs.ts'
 import { hexOf, nameAt, nameBytes, nameKey } from './frame-name.ts'
 import type { FrameWorkers } from './frame-workers.ts'
@@ -53,11 +52,6 @@ export async function admitFrames(
   const first = bad[0]
   if (first !== undefined) throw new FrameCorrupt(hexOf(nameAt(names, first)))
   return admitted
-}
-
-/** What the wire checks of a frame before it is decoded. */
-export function frameCrc(frame: EncodedFrame): number {
-  return checksum(frame.bytes)
 }
 
 interface Asked {
