@@ -11,7 +11,7 @@ import { checkConditions, storageVersion } from './readable-bytes.ts'
 import { bytesHeader, headerOf, metadataOf, pageRangeOf, readSmallBody } from './request-facts.ts'
 import { writeSparse } from './sparse-file.ts'
 import type { UploadArea } from './upload-area.ts'
-import { receiveBody } from './upload-files.ts'
+import { receiveWhole } from './upload-files.ts'
 import {
   deleteUpload,
   findUploadByAddress,
@@ -80,22 +80,13 @@ export async function putWholeBlob(writer: BlobWriter, write: BlobWrite): Promis
     await files.ensureRoom(0)
     await files.create(id, announced ?? 0)
     await using file = await files.open(id)
-    const received = await receiveBody(file, abortable(request, signal), {
-      offset: 0,
+    const options = {
       maxBytes: limitBytes,
       tooLarge,
-      fresh: true,
       md5: headerOf(request, 'content-md5'),
       ensureRoom: () => files.ensureRoom(0),
-    })
-    if ('broken' in received)
-      throw transferProblems.IncompleteBody(
-        { expectedBytes: announced ?? received.bytes, receivedBytes: received.bytes },
-        { cause: received.broken },
-      )
-    await file.truncate(received.bytes)
-    await file.sync()
-    return received.bytes
+    }
+    return await receiveWhole(file, abortable(request, signal), options, announced)
   })
 }
 

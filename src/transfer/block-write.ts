@@ -7,7 +7,7 @@ import { transferProblems } from './problems.ts'
 import { storageVersion } from './readable-bytes.ts'
 import { bytesHeader, headerOf, readSmallBody } from './request-facts.ts'
 import { writeSparse } from './sparse-file.ts'
-import { receiveBody } from './upload-files.ts'
+import { receiveWhole } from './upload-files.ts'
 import { findUpload, findUploadByAddress, insertUpload, type Upload } from './upload.rows.ts'
 
 const listLimitBytes = 8 * MiB
@@ -30,21 +30,13 @@ export async function putBlock(writer: BlobWriter, write: BlobWrite, query: URLS
       const temporary = `${path}.${randomUuid()}`
       try {
         await using file = await open(temporary, 'wx+')
-        const received = await receiveBody(file, abortable(request, signal), {
-          offset: 0,
+        const options = {
           maxBytes: limitBytes,
           tooLarge,
-          fresh: true,
           md5: headerOf(request, 'content-md5'),
           ensureRoom: () => files.ensureRoom(0),
-        })
-        if ('broken' in received)
-          throw transferProblems.IncompleteBody(
-            { expectedBytes: announced ?? received.bytes, receivedBytes: received.bytes },
-            { cause: received.broken },
-          )
-        await file.truncate(received.bytes)
-        await file.sync()
+        }
+        await receiveWhole(file, abortable(request, signal), options, announced)
         await rename(temporary, path)
         await files.syncFolder(id)
       } catch (error) {

@@ -174,3 +174,25 @@ export async function receiveBody(
   if (digest && digest.digest('base64') !== options.md5) throw transferProblems.Md5Mismatch({})
   return { bytes }
 }
+
+/**
+ * A body that must arrive whole, into a file of its own: cut to what came and synced; answers its size. Throws
+ * IncompleteBody where the connection broke.
+ */
+export async function receiveWhole(
+  file: FileHandle,
+  body: AsyncIterable<Uint8Array>,
+  options: Pick<ReceiveOptions, 'maxBytes' | 'tooLarge' | 'md5' | 'ensureRoom'>,
+  announcedBytes: number | undefined,
+): Promise<number> {
+  const received = await receiveBody(file, body, { ...options, offset: 0, fresh: true })
+  const { bytes } = received
+  if ('broken' in received)
+    throw transferProblems.IncompleteBody(
+      { expectedBytes: announcedBytes ?? bytes, receivedBytes: bytes },
+      { cause: received.broken },
+    )
+  await file.truncate(bytes)
+  await file.sync()
+  return bytes
+}
