@@ -114,6 +114,8 @@ interface VerifiedReplica {
   readonly framesChecked: number
   readonly bytesChecked: number
   readonly repaired: number
+  /** Bad in one copy, and not put back. */
+  readonly unrepaired: number
   /** Guest offsets, or for a replica without bytes nothing. */
   readonly lost: readonly Json[]
   /** `Completed` where the replica has its bytes. */
@@ -137,6 +139,7 @@ function parseReplica(value: JsonObject): VerifiedReplica {
     framesChecked: Number(framesChecked ?? 0),
     bytesChecked: Number(bytesChecked ?? 0),
     repaired: Number(repaired ?? 0),
+    unrepaired: Number(value['unrepaired'] ?? 0),
     lost: Array.isArray(lost) ? lost : [],
     state: typeof state === 'string' ? state : undefined,
     repairedFrom: Array.isArray(repairedFrom) ? repairedFrom.map(textOf) : [],
@@ -164,7 +167,8 @@ export async function verifyImage(context: CliContext, typed: Unlocated<VerifyFl
   progress.stop()
   const listed = result['replicas']
   const replicas = Array.isArray(listed) ? listed.filter(isJsonObject).map(parseReplica) : []
-  const isBad = ({ lost, state }: VerifiedReplica): boolean => lost.length > 0 || (state ?? 'Completed') !== 'Completed'
+  const isBad = ({ lost, state, unrepaired }: VerifiedReplica): boolean =>
+    lost.length > 0 || unrepaired > 0 || (state ?? 'Completed') !== 'Completed'
   if (flags.json) context.out.write(`${JSON.stringify(result, undefined, 2)}\n`)
   else context.out.write(verifyTable(replicas))
   const bad = replicas.filter(isBad)

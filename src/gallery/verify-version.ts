@@ -29,7 +29,17 @@ async function verify(step: VerifyStep, deps: GalleryDependencies): Promise<Json
   const checked: JsonObject[] = []
   for (const replica of await listReplicas(deps.db, step.resourceKey)) {
     const { region, lun, storageClass, state, root } = replica
-    const facts = { region, lun, storageClass, state, framesChecked: 0, bytesChecked: 0, repaired: 0, lost: [] }
+    const facts = {
+      region,
+      lun,
+      storageClass,
+      state,
+      framesChecked: 0,
+      bytesChecked: 0,
+      repaired: 0,
+      unrepaired: 0,
+      lost: [],
+    }
     if (root === undefined) checked.push(facts)
     else checked.push({ ...facts, root, ...(await verifyReplica(step, { ...replica, root }, deps)) })
   }
@@ -43,17 +53,18 @@ async function verifyReplica(step: VerifyStep, replica: StoredReplica, deps: Gal
     const { regions, ...found } = isWhole(first)
       ? { ...first, regions: [] }
       : await repair(step, store, replica, first, deps)
-    const { framesChecked, bytesChecked, repaired, lost } = found
+    const { framesChecked, bytesChecked, repaired, unrepaired, lost } = found
     const facts = {
       framesChecked,
       bytesChecked,
       repaired,
+      unrepaired,
       lost,
       ...(regions.length > 0 ? { repairedFrom: regions } : {}),
     }
     if (isWhole(found)) {
       if (replica.state === 'Failed') await markReplicaWhole(deps.db, replica, deps.clock.now())
-      return { ...facts, state: 'Completed' }
+      return { ...facts, state: 'Completed', ...(unrepaired > 0 ? { details: describeWeakness(replica, found) } : {}) }
     }
     const details = describeDamage(replica, found)
     await markReplicaFailed(deps.db, replica, details, deps.clock.now())
@@ -75,7 +86,7 @@ async function look(step: VerifyStep, store: DiskStore, replica: StoredReplica):
     return { ...found, hasManifest: true }
   } catch (error) {
     if (!isDamage(error)) throw error
-    return { framesChecked: 0, bytesChecked: 0, repaired: 0, lost: [], hasManifest: false }
+    return { framesChecked: 0, bytesChecked: 0, repaired: 0, unrepaired: 0, lost: [], hasManifest: false }
   }
 }
 
@@ -107,6 +118,14 @@ async function repair(
     found = { ...now, repaired: found.repaired + mended + now.repaired }
   }
   return { ...found, regions: [...regions] }
+}
+
+/** Nothing is lost, but one copy the less stands between the disk and its loss. */
+function describeWeakness({ region, lun }: Replica, { unrepaired }: Finding): string {
+  return (
+    `The ${lunName(lun)} in region '${region}' can be read, but ${unrepaired} part(s) of one of its copies are bad and could ` +
+    'not be put back. Look at the disk or zone that the log names, then verify again.'
+  )
 }
 
 function describeDamage({ region, lun }: Replica, { hasManifest, lost }: Finding): string {

@@ -56,6 +56,8 @@ export interface VerifyResult {
   readonly bytesChecked: number
   /** Frames that were bad or missing somewhere and are whole again, from a sibling copy. */
   readonly repaired: number
+  /** Frames and manifests that are whole in one copy and could not be put back into another: it has one copy less. */
+  readonly unrepaired: number
   /** Guest offsets of frames that no copy here can give. */
   readonly lost: readonly number[]
 }

@@ -103,7 +103,7 @@ export async function createDiskStores(options: DiskStoresOptions): Promise<Open
     workers
       .pick()
       .run({ kind: 'checkpoint', path })
-      .catch((error: unknown) => logger.warn({ error }, 'frame index log could not be moved on'))
+      .catch((error: unknown) => logger.warn({ err: error }, 'frame index log could not be moved on'))
   }
   const stores = new Map<string, DiskStore>()
   const openers: ReturnType<typeof createOpener>[] = []

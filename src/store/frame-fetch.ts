@@ -14,6 +14,8 @@ export interface FetchedFrames {
   readonly lost: readonly LostFrame[]
   /** Frames put back into copies that ought to have them. */
   readonly repaired: number
+  /** Frames that are good here and could not be put back where they are bad. */
+  readonly unrepaired: number
 }
 
 /** Called once for each good frame; `frame` is lent for the call only. */
@@ -98,11 +100,12 @@ export class FrameFetcher {
       const part = await workers.withSlab((slab) =>
         this.#fetchPart(some, slab, isMending, (index, frame) => take(start + index, frame)),
       )
-      return { lost: part.lost.map((one) => ({ ...one, index: start + one.index })), repaired: part.repaired }
+      return { ...part, lost: part.lost.map((one) => ({ ...one, index: start + one.index })) }
     })
     return {
       lost: parts.flatMap((part) => part.lost),
       repaired: parts.reduce((sum, part) => sum + part.repaired, 0),
+      unrepaired: parts.reduce((sum, part) => sum + part.unrepaired, 0),
     }
   }
 
@@ -139,7 +142,8 @@ export class FrameFetcher {
         return [{ index: before.index, isCorrupt: isCorrupt || one.isCorrupt, wasHere: wasHere || one.wasHere }]
       })
     }
-    return { lost: todo, repaired: bad.length > 0 ? await this.#repairAll(names, bad, kept) : 0 }
+    if (bad.length === 0) return { lost: todo, repaired: 0, unrepaired: 0 }
+    return { lost: todo, ...(await this.#repairAll(names, bad, kept)) }
   }
 
   /** One folder's answer for some names (at most a slab of them): good ones are handed out, the others answered. */
@@ -204,9 +208,10 @@ export class FrameFetcher {
     names: readonly Uint8Array[],
     bad: readonly Bad[],
     kept: ReadonlyMap<number, Uint8Array>,
-  ): Promise<number> {
+  ): Promise<Omit<FetchedFrames, 'lost'>> {
     const { folders, logger } = this.#options
     let repaired = 0
+    let unrepaired = 0
     for (const folder of folders) {
       const indexes = bad.flatMap((one) => (one.folder === folder && kept.has(one.index) ? [one.index] : []))
       if (indexes.length === 0) continue
@@ -219,11 +224,12 @@ export class FrameFetcher {
         repaired += indexes.length
       } catch (error) {
         // The reader has its good bytes; the copy stays bad until the next try.
+        unrepaired += indexes.length
         const frame = hexOf(names[indexes[0] ?? 0] ?? new Uint8Array())
-        logger.error({ place: folder.place, frame, error }, 'repair failed')
+        logger.error({ place: folder.place, frame, err: error }, 'repair failed')
       }
     }
-    return repaired
+    return { repaired, unrepaired }
   }
 
   async #repair(folder: FolderStore, names: readonly Uint8Array[], frames: readonly Uint8Array[]): Promise<void> {

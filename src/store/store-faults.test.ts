@@ -140,6 +140,7 @@ suite('damage at rest', () => {
       framesChecked: 3 * disk.frames.size,
       bytesChecked: 3 * disk.frames.size * frameSizeBytes,
       repaired: 0,
+      unrepaired: 0,
       lost: [],
     })
     assert.ok(scene.log.messages.includes('frames were repaired from another copy'))
@@ -372,6 +373,27 @@ suite('a disk that fails', () => {
     await scene.restart()
     await assertReads(scene.stores.store('here', 'Standard_LRS'), stored.root, disk)
     await assertReads(scene.stores.store('here', 'Standard_LRS'), root, kept)
+  })
+
+  test('a zone that cannot take back what it lost is reported, not passed over', async () => {
+    const files = faultyFiles('zone2')
+    await using scene = await createScene(31, files)
+    const store = scene.stores.store('here', 'Standard_ZRS')
+    const disk = randomDisk(scene.random, 100, 0.5)
+    const { root } = await store.ingest({ path: await scene.image(disk) })
+    for (const pack of packsIn(folderOf(scene, 'zone2/standard')))
+      for (let offset = 4096; offset < statSync(pack).size; offset += 9000) await flipBit(pack, offset)
+    files.roomBytes = 0
+    const found = await store.verify(root)
+    assert.deepEqual({ lost: found.lost, repaired: found.repaired }, { lost: [], repaired: 0 })
+    assert.ok(found.unrepaired > 0)
+    files.roomBytes = Number.POSITIVE_INFINITY
+    const again = await store.verify(root)
+    assert.deepEqual(
+      { repaired: again.repaired, unrepaired: again.unrepaired },
+      { repaired: found.unrepaired, unrepaired: 0 },
+    )
+    await assertReads(store, root, disk)
   })
 
   test('the last room is kept for the sweep, which frees what a failed transfer left', async () => {

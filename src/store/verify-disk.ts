@@ -30,7 +30,7 @@ export async function repairManifest(folder: FolderStore, good: Manifest, logger
     logger.warn({ place: folder.place, root: good.root }, 'manifest was repaired from another copy')
     return true
   } catch (error) {
-    logger.error({ place: folder.place, root: good.root, error }, 'manifest could not be repaired')
+    logger.error({ place: folder.place, root: good.root, err: error }, 'manifest could not be repaired')
     return false
   }
 }
@@ -91,6 +91,7 @@ export async function verifyDisk(options: VerifyOptions): Promise<VerifyResult> 
     const progress = createProgress(transfer.onProgress, manifest.frames * frameSizeBytes * holders.length)
     let framesChecked = 0
     let repaired = 0
+    let unrepaired = 0
     const lost: number[] = []
     const start = async (leaves: readonly Leaf[]) => {
       signal?.throwIfAborted()
@@ -100,10 +101,11 @@ export async function verifyDisk(options: VerifyOptions): Promise<VerifyResult> 
       const suspects = [...suspect].sort((a, b) => a - b)
       const wanted = suspects.flatMap((index) => names[index] ?? [])
       // Asks copy after copy and puts back what one lacks: `check` has already forgotten what is bad.
-      const result = wanted.length > 0 ? await fetcher.mend(wanted) : { lost: [], repaired: 0 }
+      const result = wanted.length > 0 ? await fetcher.mend(wanted) : { lost: [], repaired: 0, unrepaired: 0 }
       return {
         checked: names.length * holders.length,
         repaired: result.repaired,
+        unrepaired: result.unrepaired,
         lost: result.lost.flatMap(({ index }) => leaves[suspects[index] ?? -1]?.frame ?? []),
       }
     }
@@ -111,14 +113,18 @@ export async function verifyDisk(options: VerifyOptions): Promise<VerifyResult> 
       signal?.throwIfAborted()
       framesChecked += batch.checked
       repaired += batch.repaired
+      unrepaired += batch.unrepaired
       lost.push(...batch.lost.map((frame) => frame * frameSizeBytes))
       const bytes = batch.checked * frameSizeBytes
       progress.add({ bytesDone: bytes, bytesRead: bytes })
     })
     // After their frames: a manifest in its place names only frames that are there.
     if (lost.length === 0)
-      for (const folder of bad) if (await repairManifest(folder, manifest, set.logger)) repaired += 1
-    return { framesChecked, bytesChecked: framesChecked * frameSizeBytes, repaired, lost }
+      for (const folder of bad) {
+        if (await repairManifest(folder, manifest, set.logger)) repaired += 1
+        else unrepaired += 1
+      }
+    return { framesChecked, bytesChecked: framesChecked * frameSizeBytes, repaired, unrepaired, lost }
   } finally {
     await manifest.close()
   }

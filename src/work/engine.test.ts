@@ -111,7 +111,7 @@ suite('how a step that throws ends', () => {
       if (!code) assert.deepEqual(ended.result, { made: 1 })
       if (code === 'InternalServerError')
         assert.ok(
-          harness.lines.some((line) => line.level === 'error' && 'error' in line.fields),
+          harness.lines.some((line) => line.level === 'error' && 'err' in line.fields),
           'logged',
         )
     })

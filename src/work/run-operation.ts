@@ -69,7 +69,7 @@ export async function runOperation(claimed: ClaimedOperation, parts: RunParts): 
       try {
         if (!(await storeProgress(db, hold, latest))) loseLease()
       } catch (error) {
-        logger.warn({ ...facts, error }, 'progress not stored')
+        logger.warn({ ...facts, err: error }, 'progress not stored')
       }
     },
   })
@@ -147,7 +147,7 @@ async function failStep(run: Run, step: Step<JsonObject>, error: unknown): Promi
   const id = claimed.operation.id
   const failed = run.attempt + 1
   const kind = classifyFailure(error)
-  const facts = { ...run.facts, step: step.name, attempt: failed, failure: kind, error }
+  const facts = { ...run.facts, step: step.name, attempt: failed, failure: kind, err: error }
   const limit = kind === 'transient' ? retry.transientAttempts : kind === 'unexpected' ? retry.unexpectedAttempts : 1
   if (failed < limit) {
     const delayMs = backoffMs(retry, failed)
@@ -196,7 +196,7 @@ async function settle(run: Run, outcome: Outcome): Promise<RunEnd> {
       const waits = kind === 'transient' || kind === 'storageFull'
       if (waits && failed >= retry.transientAttempts) throw error
       const isRefused = kind === 'permanent' && current.state === 'Succeeded'
-      logger.warn({ ...facts, state: current.state, attempt: failed, error }, 'operation not settled')
+      logger.warn({ ...facts, state: current.state, attempt: failed, err: error }, 'operation not settled')
       if (waits || (!isRefused && failed < retry.unexpectedAttempts)) {
         await clock.sleep(backoffMs(retry, failed))
         continue
@@ -205,7 +205,7 @@ async function settle(run: Run, outcome: Outcome): Promise<RunEnd> {
       if (current.state === 'Succeeded') current = { state: 'Failed', error: asProblem(error).toRecord() }
       else if (withWorkflow) withWorkflow = false
       else throw error
-      logger.error({ ...facts, state: current.state, withWorkflow, error }, 'operation settled another way')
+      logger.error({ ...facts, state: current.state, withWorkflow, err: error }, 'operation settled another way')
     }
   }
 }
@@ -239,7 +239,7 @@ async function insist(run: Run, write: () => Promise<boolean>): Promise<boolean>
       return await write()
     } catch (error) {
       if (failed >= retry.transientAttempts || findInterrupt(controller.signal)?.kind === 'leaseLost') throw error
-      logger.warn({ ...facts, attempt: failed, error }, 'operation row not written, will be tried again')
+      logger.warn({ ...facts, attempt: failed, err: error }, 'operation row not written, will be tried again')
     }
     await clock.sleep(backoffMs(retry, failed))
   }

@@ -64,7 +64,7 @@ export function createRunner(parts: RunnerParts): Runner {
       if (end.kind === 'lost') logger.warn(facts, 'operation lost to another run')
       if (end.kind === 'retry') void clock.sleep(end.delayMs + 1, claiming.signal).then(bell.ring, () => {})
     } catch (error) {
-      logger.error({ ...facts, error }, 'operation run broken off; it goes on when its lease has run out')
+      logger.error({ ...facts, err: error }, 'operation run broken off; it goes on when its lease has run out')
     } finally {
       active.delete(id)
       bell.ring()
@@ -95,7 +95,7 @@ export function createRunner(parts: RunnerParts): Runner {
         await cancelRequested(db, active)
         await claim()
       } catch (error) {
-        logger.error({ error }, 'no operation could be claimed')
+        logger.error({ err: error }, 'no operation could be claimed')
         await clock.sleep(pollMs, claiming.signal).catch(() => {})
       }
       if (!claiming.signal.aborted) await bell.wait(pollMs)
@@ -173,7 +173,7 @@ async function beat(
       if (row?.cancelRequested) run.controller.abort(new Interrupt('canceled'))
     }
   } catch (error) {
-    logger.warn({ error }, 'leases not extended')
+    logger.warn({ err: error }, 'leases not extended')
     for (const run of runs) if (run.leaseUntilMs <= clock.now()) run.controller.abort(new Interrupt('leaseLost'))
   }
 }

@@ -32,7 +32,7 @@ export function createSchedules({ clock, logger }: { clock: Clock; logger: Logge
       try {
         await run(signal)
       } catch (error) {
-        if (!signal.aborted) logger.error({ schedule: name, error }, 'scheduled work failed')
+        if (!signal.aborted) logger.error({ schedule: name, err: error }, 'scheduled work failed')
       }
     }
   }
