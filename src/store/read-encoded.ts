@@ -31,29 +31,57 @@ async function locateAll(
   })
 }
 
-/** The bytes as they rest, where their checksum is right; one open file a pack. */
+/** Frames of one pack that lie close together: one read brings them all. */
+interface Run {
+  readonly path: string
+  readonly start: number
+  end: number
+  readonly frames: { readonly index: number; readonly location: FrameLocation }[]
+}
+
+/** Heads of groups lie between frames of the same transfer; reading over them costs less than another read. */
+const gapBytes = 16_384
+const runBytes = 4 << 20
+
+function runsOf(found: readonly (Found | undefined)[]): Run[] {
+  const placed = found.flatMap((one, index) =>
+    one ? [{ index, location: one.location, path: one.folder.packPath(one.location.pack) }] : [],
+  )
+  placed.sort((a, b) => (a.path === b.path ? a.location.offset - b.location.offset : a.path < b.path ? -1 : 1))
+  const runs: Run[] = []
+  for (const { index, location, path } of placed) {
+    const { offset, length } = location
+    const last = runs.at(-1)
+    if (last && last.path === path && offset - last.end <= gapBytes && offset + length - last.start <= runBytes) {
+      last.end = Math.max(last.end, offset + length)
+      last.frames.push({ index, location })
+    } else runs.push({ path, start: offset, end: offset + length, frames: [{ index, location }] })
+  }
+  return runs
+}
+
+/** The bytes as they rest, where their checksum is right; one open file a pack, one read a run of neighbours. */
 async function readPacked(found: readonly (Found | undefined)[]): Promise<(EncodedFrame | undefined)[]> {
   const handles = new Map<string, FileHandle | undefined>()
+  const frames: (EncodedFrame | undefined)[] = found.map(() => undefined)
   try {
-    const frames: (EncodedFrame | undefined)[] = []
-    for (const one of found) {
-      if (!one) {
-        frames.push(undefined)
-        continue
-      }
-      const { location, folder, name } = one
-      const path = folder.packPath(location.pack)
-      if (!handles.has(path)) handles.set(path, await open(path, 'r').catch(() => undefined))
-      const bytes = Buffer.allocUnsafeSlow(location.length)
-      const length = await handles
-        .get(path)
-        ?.read(bytes, 0, bytes.length, location.offset)
+    for (const run of runsOf(found)) {
+      if (!handles.has(run.path)) handles.set(run.path, await open(run.path, 'r').catch(() => undefined))
+      const all = Buffer.allocUnsafeSlow(run.end - run.start)
+      const bytesRead = await handles
+        .get(run.path)
+        ?.read(all, 0, all.length, run.start)
         .then(
           (result) => result.bytesRead,
-          () => -1,
+          () => 0,
         )
-      const isWhole = length === bytes.length && checksum(bytes) === location.crc
-      frames.push(isWhole ? { name, codec: location.codec === zstdCodec ? 'zstd' : 'raw', bytes } : undefined)
+      for (const { index, location } of run.frames) {
+        const at = location.offset - run.start
+        const bytes = all.subarray(at, at + location.length)
+        const name = found[index]?.name
+        const isWhole = at + location.length <= (bytesRead ?? 0) && checksum(bytes) === location.crc
+        if (isWhole && name) frames[index] = { name, codec: location.codec === zstdCodec ? 'zstd' : 'raw', bytes }
+      }
     }
     return frames
   } finally {
