@@ -26,12 +26,13 @@ export async function replaceFile(path: string, fill: (handle: FileHandle) => Pr
       throw blockProblems.DiskSpaceExhausted({ name: basename(path) }, { cause: error })
     throw error
   }
-  const folder = await open(dirname(path), 'r')
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
-  }
+  await syncFolder(dirname(path))
+}
+
+/** Makes creations, renames and removals in a folder durable. */
+export async function syncFolder(path: string): Promise<void> {
+  await using folder = await open(path, 'r')
+  await folder.sync()
 }
 
 /** Writes all of `bytes` at `offset`. */

@@ -6,7 +6,7 @@ import type { DiskFormat } from '../blocks/disk-image.ts'
 import type { CliContext } from './context.ts'
 import { versionPath } from './image-names.ts'
 import type { VersionFlags } from './image-names.ts'
-import { resolveLatest } from './image.ts'
+import { resolveVersion } from './image.ts'
 import { connectToGallery } from './locate-gallery.ts'
 import type { Unlocated } from './locate-gallery.ts'
 import { cliProblems } from './problems.ts'
@@ -51,10 +51,7 @@ export async function pullVersion(context: CliContext, typed: Unlocated<PullFlag
   if (!typed.force && (await isThere(out))) throw cliProblems.FileExists({ file: typed.out })
   const { connection, flags } = await connectToGallery<PullFlags>(context, typed)
   const { signal } = context
-  const version =
-    flags.version.toLowerCase() === 'latest'
-      ? await resolveLatest(connection, flags, flags.region, signal)
-      : flags.version
+  const version = await resolveVersion(connection, flags, flags.region, signal)
   const request: JsonObject = {
     access: 'Read',
     durationInSeconds: addressSeconds,

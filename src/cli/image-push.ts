@@ -11,6 +11,7 @@ import { galleries } from '../contract/galleries.ts'
 import { galleryImages } from '../contract/gallery-images.ts'
 import { galleryImageVersions } from '../contract/gallery-image-versions.ts'
 import type { GalleryImageVersionProperties } from '../contract/gallery-image-versions.ts'
+import { storageClasses } from '../store/disk-store.ts'
 import type { StorageClass, TransferProgress } from '../store/disk-store.ts'
 import type { Connection } from './connection.ts'
 import type { CliContext } from './context.ts'
@@ -40,8 +41,6 @@ export interface TargetRegion {
   readonly regionalReplicaCount?: number
   readonly storageAccountType?: StorageClass
 }
-
-const storageClasses: readonly StorageClass[] = ['Standard_LRS', 'Standard_ZRS', 'Premium_LRS']
 
 /** `--storage-class` in any case. */
 export function parseStorageClass(text: string): StorageClass {

@@ -91,13 +91,14 @@ export async function deleteImage(context: CliContext, typed: Unlocated<OneImage
   context.err.write(`Deleted ${path.split('/').at(-1)}.\n`)
 }
 
-/** Which version `latest` is in a region. Throws the server's GalleryImageNotFound where there is none. */
-export async function resolveLatest(
+/** The version that is named; `latest` is asked of the server, which throws GalleryImageNotFound where there is none. */
+export async function resolveVersion(
   connection: Connection,
-  flags: ImageFlags,
+  flags: VersionFlags,
   region: string | undefined,
   signal: AbortSignal,
 ): Promise<string> {
+  if (flags.version.toLowerCase() !== 'latest') return flags.version
   const { client } = connection
   const path = definitionPath(connection, flags)
   const location = region ?? parseResource(await client.get(path, { signal })).location
@@ -154,10 +155,7 @@ function parseReplica(value: JsonObject): VerifiedReplica {
 export async function verifyImage(context: CliContext, typed: Unlocated<VerifyFlags>): Promise<number> {
   const { connection, flags } = await connectToGallery<VerifyFlags>(context, typed)
   const { client } = connection
-  const version =
-    flags.version.toLowerCase() === 'latest'
-      ? await resolveLatest(connection, flags, undefined, context.signal)
-      : flags.version
+  const version = await resolveVersion(connection, flags, undefined, context.signal)
   using progress = createProgress(context.err)
   const path = `${versionPath(connection, { ...flags, version })}/verify`
   const result = await client.post(path, undefined, {

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
-import { access, mkdir, mkdtemp, open, readdir, rm } from 'node:fs/promises'
+import { access, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Problem } from '../base/problem.ts'
+import { syncFolder } from '../blocks/replace-file.ts'
 import { emptyQcow2Overlay } from '../blocks/write-disk-image.ts'
 import type { ComputeDependencies } from './dependencies.ts'
 import { chooseFirmware, firmwareProbeBytes } from './firmware.ts'
@@ -199,9 +200,4 @@ async function exists(path: string): Promise<boolean> {
     () => true,
     () => false,
   )
-}
-
-async function syncFolder(path: string): Promise<void> {
-  await using folder = await open(path, 'r')
-  await folder.sync()
 }

@@ -3,7 +3,6 @@ import type { Tx } from '../db/tables.ts'
 import type { Behaviour, Change } from '../resources/behaviour.ts'
 import { checkQuota } from './quota.ts'
 import { listResourcesOfType } from '../resources/resource.rows.ts'
-import type { Workflow } from '../work/workflow.ts'
 import type { GalleryDependencies } from './dependencies.ts'
 import { galleryProblems } from './problems.ts'
 
@@ -30,8 +29,6 @@ export function galleriesBehaviour(deps: Pick<GalleryDependencies, 'limits'>): B
       await checkQuota(tx, 'Microsoft.Compute/galleries', change, deps.limits)
       if (change.kind === 'create') await checkNameIsFree(tx, change)
     },
-    write: async () => ({ workflow: 'write-record', input: {} }),
-    remove: async () => ({ workflow: 'remove-record', input: {} }),
   }
 }
 
@@ -41,12 +38,3 @@ async function checkNameIsFree(tx: Tx, change: Change): Promise<void> {
   if (all.some((gallery) => gallery.name.toLowerCase() === name && gallery.key !== change.id.key))
     throw galleryProblems.GalleryNameNotUnique({ name: change.id.name, subscriptionId: change.id.subscriptionId })
 }
-
-/**
- * Galleries and definitions are true as soon as they are written, yet Azure's clients are answered with an operation
- * (contract.md section 3): a workflow without steps ends in the same moment it begins.
- */
-export const recordWorkflows: readonly Workflow[] = [
-  { name: 'write-record', steps: [] },
-  { name: 'remove-record', steps: [] },
-]

@@ -1,12 +1,11 @@
-import { findArmId } from '../base/arm-id.ts'
+import { findArmId, parentKey } from '../base/arm-id.ts'
 import { formatArmTime } from '../base/clock.ts'
 import { isJsonObject } from '../base/json.ts'
-import type { Problem } from '../base/problem.ts'
 import { GiB } from '../base/units.ts'
 import type { GalleryImageProperties } from '../contract/gallery-images.ts'
 import type { GalleryImageVersionProperties } from '../contract/gallery-image-versions.ts'
 import type { Behaviour, Change, RequestContext } from '../resources/behaviour.ts'
-import type { Draft, Resource } from '../resources/resource.ts'
+import type { Draft } from '../resources/resource.ts'
 import { findResource } from '../resources/resource.rows.ts'
 import type { FoundSource, GalleryDependencies } from './dependencies.ts'
 import { galleryProblems } from './problems.ts'
@@ -46,7 +45,7 @@ export function imageVersionsBehaviour(deps: GalleryDependencies): Behaviour {
     },
     remove: async (version) => ({ workflow: 'retire-version', input: { versionId: version.id } }),
     async show(version, context) {
-      const words = (context.query['$expand'] ?? '').toLowerCase().split(',')
+      const words = (context.query['$expand'] ?? '').split(',').map((word) => word.trim().toLowerCase())
       if (!words.includes('replicationstatus')) return version.properties
       const targets = versionProperties(version).publishingProfile?.targetRegions ?? []
       const replicas = await listReplicas(deps.db, version.key)
@@ -120,18 +119,23 @@ function checkPublishingProfile(change: Change, nowMs: number, deps: GalleryDepe
 /** The source must exist, be readable as a disk, fit the definition and be within the size limit. */
 async function checkSource(change: Change, context: RequestContext, deps: GalleryDependencies): Promise<void> {
   const source = parseVersionSource(versionProperties(change.after).storageProfile ?? {})
+  const definition = await definitionOf(change, deps)
   if (source.kind === 'version') {
     await context.authorize(versionRead, source.id)
     const version = await findResource(deps.db, source.id.toLowerCase())
-    const isReady = version && (await listReplicas(deps.db, version.key)).some((r) => r.state === 'Completed')
-    if (!isReady) throw galleryProblems.SourceNotFound({ id: source.id }, { target: `${storagePath}.source.id` })
-    if (version) await checkSameKind(change, version, deps)
+    const replicas = version ? await listReplicas(deps.db, version.key) : []
+    if (!version || !replicas.some((replica) => replica.state === 'Completed'))
+      throw galleryProblems.SourceNotFound({ id: source.id }, { target: `${storagePath}.source.id` })
+    const from = await findResource(deps.db, version.parentKey)
+    const { osType, hyperVGeneration } = (from?.properties ?? {}) as Partial<GalleryImageProperties>
+    checkFits(source.id, { osType, hyperVGeneration }, definition)
     return
   }
   for (const disk of source.disks) {
     const found = await admitDiskSource(disk.from, change, context, deps)
     checkSize(found.virtualSizeBytes, deps)
-    await checkFits(change, disk.from, found, deps)
+    const id = disk.from.kind === 'disk' ? disk.from.id : disk.from.uri
+    checkFits(id, found, definition)
   }
 }
 
@@ -170,42 +174,21 @@ export function checkSize(virtualSizeBytes: number, deps: GalleryDependencies): 
   })
 }
 
-async function checkFits(
-  change: Change,
-  from: DiskSourceName,
-  found: FoundSource,
-  deps: GalleryDependencies,
-): Promise<void> {
-  const definition = await definitionOf(change, deps)
-  const id = from.kind === 'disk' ? from.id : from.uri
-  const misfit = misfitOf(id, found, definition)
-  if (misfit) throw misfit
-}
-
-async function checkSameKind(change: Change, source: Resource, deps: GalleryDependencies): Promise<void> {
-  const from = await findResource(deps.db, source.parentKey)
-  const facts = from?.properties as GalleryImageProperties | undefined
-  const definition = await definitionOf(change, deps)
-  const misfit = misfitOf(source.id, { osType: facts?.osType, hyperVGeneration: facts?.hyperVGeneration }, definition)
-  if (misfit) throw misfit
-}
-
-function misfitOf(
+/** What the definition says must be true of the source, as far as the source knows it of itself. */
+function checkFits(
   id: string,
   source: Pick<FoundSource, 'osType' | 'hyperVGeneration'>,
   definition: GalleryImageProperties | undefined,
-): Problem | undefined {
+): void {
   const generation = definition?.hyperVGeneration ?? 'V1'
   if (source.hyperVGeneration !== undefined && source.hyperVGeneration !== generation)
-    return galleryProblems.SourceGenerationDiffers({ id, source: source.hyperVGeneration, wanted: generation })
+    throw galleryProblems.SourceGenerationDiffers({ id, source: source.hyperVGeneration, wanted: generation })
   if (source.osType !== undefined && definition && source.osType !== definition.osType)
-    return galleryProblems.SourceOsTypeDiffers({ id, source: source.osType, wanted: definition.osType })
-  return undefined
+    throw galleryProblems.SourceOsTypeDiffers({ id, source: source.osType, wanted: definition.osType })
 }
 
 async function definitionOf(change: Change, deps: GalleryDependencies): Promise<GalleryImageProperties | undefined> {
-  const key = change.id.key.split('/').slice(0, -2).join('/')
-  return (await findResource(deps.db, key))?.properties as GalleryImageProperties | undefined
+  return (await findResource(deps.db, parentKey(change.id)))?.properties as GalleryImageProperties | undefined
 }
 
 /** `verify` found a replica of a version damaged: any update takes it again. */

@@ -1,4 +1,5 @@
 import type { GalleryImageProperties } from '../contract/gallery-images.ts'
+import { parentKey } from '../base/arm-id.ts'
 import type { RegionDirectory } from '../base/region.ts'
 import type { DbOrTx, Tx } from '../db/tables.ts'
 import type { ActionCall, ActionResult, Behaviour, Change } from '../resources/behaviour.ts'
@@ -30,16 +31,13 @@ export function imagesBehaviour(deps: ImageDependencies & Pick<GalleryDependenci
       await checkQuota(tx, 'Microsoft.Compute/galleries/images', change, deps.limits)
       if (change.kind === 'create') await checkIdentifierIsFree(tx, change)
     },
-    write: async () => ({ workflow: 'write-record', input: {} }),
-    remove: async () => ({ workflow: 'remove-record', input: {} }),
     actions: { resolveLatest: (call) => explainLatest(call, deps) },
   }
 }
 
 async function checkIdentifierIsFree(tx: Tx, change: Change): Promise<void> {
   const wanted = (change.after.properties as GalleryImageProperties).identifier
-  const galleryKey = change.id.key.split('/').slice(0, -2).join('/')
-  for (const image of await listChildren(tx, galleryKey, 'Microsoft.Compute/galleries/images')) {
+  for (const image of await listChildren(tx, parentKey(change.id), 'Microsoft.Compute/galleries/images')) {
     const taken = (image.properties as GalleryImageProperties).identifier
     if (image.key !== change.id.key && tripleOf(taken) === tripleOf(wanted))
       throw galleryProblems.ImageIdentifierTaken(

@@ -1,4 +1,4 @@
-import { findArmId } from '../base/arm-id.ts'
+import { findArmId, parentKey } from '../base/arm-id.ts'
 import type { GalleryImageProperties } from '../contract/gallery-images.ts'
 import type { RequestContext } from '../resources/behaviour.ts'
 import { findResource } from '../resources/resource.rows.ts'
@@ -46,7 +46,7 @@ export async function resolveImage(
     throw notFound()
   const isVersion = type.endsWith('/versions')
   await context.authorize(`Microsoft.Compute/galleries/images/${isVersion ? 'versions/' : ''}read`, id.id)
-  const definitionKey = isVersion ? id.key.split('/').slice(0, -2).join('/') : id.key
+  const definitionKey = isVersion ? parentKey(id) : id.key
   const definition = await findResource(deps.db, definitionKey)
   if (!definition) throw notFound()
   const name = isVersion ? id.name : (await findLatest(definitionKey, region, deps)).name

@@ -1,5 +1,5 @@
 import type { RegionDirectory } from '../base/region.ts'
-import type { StorageClass } from '../store/disk-store.ts'
+import { isStorageClass } from '../store/disk-store.ts'
 import { galleryProblems } from './problems.ts'
 
 /** A target region after the contract has normalised and completed it: display name, count and class are there. */
@@ -67,10 +67,6 @@ function checkNothingRemoved(facts: TargetRegionFacts): void {
       { regions: removed.map((target) => target.name).join(', ') },
       { target: targetsPath },
     )
-}
-
-export function isStorageClass(value: string): value is StorageClass {
-  return value === 'Standard_LRS' || value === 'Standard_ZRS' || value === 'Premium_LRS'
 }
 
 function checkCount(value: number | undefined, parameter: string, maximum: number): void {

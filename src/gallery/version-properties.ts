@@ -1,10 +1,10 @@
 import type { GalleryImageVersionProperties } from '../contract/gallery-image-versions.ts'
 import type { RegionDirectory } from '../base/region.ts'
 import type { Resource } from '../resources/resource.ts'
+import { isStorageClass } from '../store/disk-store.ts'
 import type { Candidate } from './latest.ts'
 import { osDiskLun } from './replica.rows.ts'
 import type { Replica, WantedReplica } from './replica.rows.ts'
-import { isStorageClass } from './target-regions.ts'
 
 /** The stored properties of a version, typed: rows hold only what the contract normalised. */
 export function versionProperties(version: {

@@ -63,7 +63,7 @@ export interface Behaviour {
   check?(change: Change, context: RequestContext): Promise<void>
   /** Runs in the transaction that writes the row; repeats uniqueness checks that races could break. */
   commit?(tx: Tx, change: Change, context: RequestContext): Promise<void>
-  /** The work that makes the change true; undefined: it is true as soon as it is written (Succeeded). */
+  /** The work that makes the change true; undefined: it is true as soon as it is written. */
   write?(change: Change, context: RequestContext): Promise<StartWork | undefined>
   /** Refuses a removal by throwing a Problem. Children are checked by the engine. */
   checkRemove?(resource: Resource, context: RequestContext): Promise<void>

@@ -19,7 +19,7 @@ import { resourceTypes } from '../contract/resource-types.ts'
 import { openDatabase } from '../db/open.ts'
 import type { Db } from '../db/tables.ts'
 import type { GalleryDependencies } from '../gallery/dependencies.ts'
-import { galleriesBehaviour, recordWorkflows } from '../gallery/galleries.ts'
+import { galleriesBehaviour } from '../gallery/galleries.ts'
 import { imageVersionsBehaviour } from '../gallery/image-versions.ts'
 import { imagesBehaviour } from '../gallery/images.ts'
 import { publishVersion, retireVersion } from '../gallery/publish-version.ts'
@@ -246,7 +246,6 @@ function createWorkEngine(room: Room, gallery: GalleryDependencies, compute: Com
     onSettled: settleResource,
     workflows: [
       completeAtOnceWorkflow,
-      ...recordWorkflows,
       publishVersion(gallery),
       retireVersion(gallery),
       verifyVersion(gallery),

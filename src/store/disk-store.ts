@@ -1,7 +1,12 @@
 import type { DiskImage, Extent } from '../blocks/disk-image.ts'
 
 /** Azure's storage classes and what they are here: see DESIGN section 6. */
-export type StorageClass = 'Standard_LRS' | 'Standard_ZRS' | 'Premium_LRS'
+export const storageClasses = ['Standard_LRS', 'Standard_ZRS', 'Premium_LRS'] as const
+export type StorageClass = (typeof storageClasses)[number]
+
+export function isStorageClass(text: string): text is StorageClass {
+  return storageClasses.some((one) => one === text)
+}
 
 /** A frame is the unit of identity, compression and verification: 64 KiB of the guest's own grid. */
 export const frameSizeBytes = 65_536

@@ -1,5 +1,6 @@
 import { constants } from 'node:fs'
 import { open, statfs, type FileHandle } from 'node:fs/promises'
+import { syncFolder } from '../blocks/replace-file.ts'
 
 /** Writes at positions, then makes it durable. The seam at which tests inject a full or failing disk. */
 export interface DurableFile {
@@ -58,12 +59,5 @@ export const nodeFileSystem: FileSystem = {
     const { bsize, bavail, blocks } = await statfs(path)
     return { freeBytes: bsize * bavail, totalBytes: bsize * blocks }
   },
-  async syncFolder(path) {
-    const handle = await open(path, 'r')
-    try {
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
-  },
+  syncFolder,
 }

@@ -1,4 +1,5 @@
 import { open, type FileHandle } from 'node:fs/promises'
+import { mostReadBytes, packReads } from './pack-reads.ts'
 import { parentPort } from 'node:worker_threads'
 import { Problem } from '../base/problem.ts'
 import type { DiskImage } from '../blocks/disk-image.ts'
@@ -127,38 +128,6 @@ function admit(frames: EncodedBatch, wanted: CodecNumber): AdmitResult {
   return { admitted: collector.finish(), bad }
 }
 
-const mostGapBytes = frameSizeBytes
-const mostReadBytes = 2 * 1024 * 1024
-
-/** Reads neighbours with one call: frames of one disk mostly lie in the order of the disk. */
-function coalesce(
-  frames: readonly FrameAddress[],
-): { readonly path: string; from: number; to: number; members: number[] }[] {
-  const order = [...frames.keys()].sort((a, b) => {
-    const x = frames[a]
-    const y = frames[b]
-    if (!x || !y) return 0
-    return x.path === y.path ? x.offset - y.offset : x.path < y.path ? -1 : 1
-  })
-  const reads: { path: string; from: number; to: number; members: number[] }[] = []
-  for (const index of order) {
-    const frame = frames[index]
-    if (!frame) continue
-    const last = reads.at(-1)
-    const end = frame.offset + frame.length
-    if (
-      last &&
-      last.path === frame.path &&
-      frame.offset - last.to <= mostGapBytes &&
-      end - last.from <= mostReadBytes
-    ) {
-      last.to = Math.max(last.to, end)
-      last.members.push(index)
-    } else reads.push({ path: frame.path, from: frame.offset, to: end, members: [index] })
-  }
-  return reads
-}
-
 /** Memory of pack reads that are done. */
 const sparePacked: Buffer[] = []
 
@@ -173,7 +142,7 @@ async function fetch(frames: readonly FrameAddress[], into: SharedArrayBuffer | 
   let path: string | undefined
   let isGone = false
   try {
-    for (const read of coalesce(frames)) {
+    for (const read of packReads(frames)) {
       if (read.path !== path) {
         await handle?.close()
         handle = undefined

@@ -6,6 +6,7 @@ import { checksum, zstdCodec } from './frame-codec.ts'
 import type { FrameFetcher } from './frame-fetch.ts'
 import type { FrameLocation } from './frame-index.ts'
 import { hexOf } from './frame-name.ts'
+import { packReads } from './pack-reads.ts'
 
 interface Found {
   readonly name: Uint8Array
@@ -31,56 +32,34 @@ async function locateAll(
   })
 }
 
-/** Frames of one pack that lie close together: one read brings them all. */
-interface Run {
-  readonly path: string
-  readonly start: number
-  end: number
-  readonly frames: { readonly index: number; readonly location: FrameLocation }[]
-}
-
-/** Heads of groups lie between frames of the same transfer; reading over them costs less than another read. */
-const gapBytes = 16_384
-const runBytes = 4 << 20
-
-function runsOf(found: readonly (Found | undefined)[]): Run[] {
-  const placed = found.flatMap((one, index) =>
-    one ? [{ index, location: one.location, path: one.folder.packPath(one.location.pack) }] : [],
-  )
-  placed.sort((a, b) => (a.path === b.path ? a.location.offset - b.location.offset : a.path < b.path ? -1 : 1))
-  const runs: Run[] = []
-  for (const { index, location, path } of placed) {
-    const { offset, length } = location
-    const last = runs.at(-1)
-    if (last && last.path === path && offset - last.end <= gapBytes && offset + length - last.start <= runBytes) {
-      last.end = Math.max(last.end, offset + length)
-      last.frames.push({ index, location })
-    } else runs.push({ path, start: offset, end: offset + length, frames: [{ index, location }] })
-  }
-  return runs
-}
-
 /** The bytes as they rest, where their checksum is right; one open file a pack, one read a run of neighbours. */
 async function readPacked(found: readonly (Found | undefined)[]): Promise<(EncodedFrame | undefined)[]> {
   const handles = new Map<string, FileHandle | undefined>()
   const frames: (EncodedFrame | undefined)[] = found.map(() => undefined)
+  const placed = found.flatMap((one, index) => {
+    if (!one) return []
+    const { offset, length } = one.location
+    return [{ ...one, index, path: one.folder.packPath(one.location.pack), offset, length }]
+  })
   try {
-    for (const run of runsOf(found)) {
-      if (!handles.has(run.path)) handles.set(run.path, await open(run.path, 'r').catch(() => undefined))
-      const all = Buffer.allocUnsafeSlow(run.end - run.start)
+    for (const { path, from, to, members } of packReads(placed)) {
+      if (!handles.has(path)) handles.set(path, await open(path, 'r').catch(() => undefined))
+      const all = Buffer.allocUnsafeSlow(to - from)
       const bytesRead = await handles
-        .get(run.path)
-        ?.read(all, 0, all.length, run.start)
+        .get(path)
+        ?.read(all, 0, all.length, from)
         .then(
           (result) => result.bytesRead,
           () => 0,
         )
-      for (const { index, location } of run.frames) {
-        const at = location.offset - run.start
+      for (const member of members) {
+        const one = placed[member]
+        if (!one) continue
+        const { index, name, location } = one
+        const at = location.offset - from
         const bytes = all.subarray(at, at + location.length)
-        const name = found[index]?.name
         const isWhole = at + location.length <= (bytesRead ?? 0) && checksum(bytes) === location.crc
-        if (isWhole && name) frames[index] = { name, codec: location.codec === zstdCodec ? 'zstd' : 'raw', bytes }
+        if (isWhole) frames[index] = { name, codec: location.codec === zstdCodec ? 'zstd' : 'raw', bytes }
       }
     }
     return frames

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Logger } from '../base/logger.ts'
 import { DiskMissing } from '../store/errors.ts'
+import { isStorageClass } from '../store/disk-store.ts'
 import type { DiskStores, StorageClass, StoredDisk } from '../store/disk-store.ts'
 import type { AddressSigner } from './address-signer.ts'
 import { openFileBytes } from './file-bytes.ts'
@@ -96,12 +97,6 @@ async function serveLog(request: FastifyRequest, reply: FastifyReply, deps: Disk
     throw transferProblems.BlobNotFound({ name }, { cause: error })
   })
   await sendBytes(request, reply, source, deps.logger)
-}
-
-const classes: readonly string[] = ['Standard_LRS', 'Standard_ZRS', 'Premium_LRS'] satisfies readonly StorageClass[]
-
-export function isStorageClass(text: string): text is StorageClass {
-  return classes.includes(text)
 }
 
 export function parseDiskName(region: string, storageClass: string, root: string): DiskName {

@@ -1,4 +1,5 @@
 import type { FileHandle } from 'node:fs/promises'
+import { writeFully } from '../blocks/replace-file.ts'
 import { isZero, punchHole } from '../blocks/sparse-file.ts'
 
 /** The grid of file systems: a hole that is smaller saves nothing. */
@@ -15,7 +16,7 @@ export async function writeSparse(file: FileHandle, bytes: Uint8Array, offset: n
     let end = blockEnd(bytes, at, offset)
     while (end < bytes.length && isZero(bytes.subarray(end, blockEnd(bytes, end, offset))) === zero)
       end = blockEnd(bytes, end, offset)
-    if (!zero) await writeAll(file, bytes.subarray(at, end), offset + at)
+    if (!zero) await writeFully(file, bytes.subarray(at, end), offset + at)
     else if (!fresh) await punchHole(file.fd, offset + at, end - at)
     at = end
   }
@@ -24,12 +25,4 @@ export async function writeSparse(file: FileHandle, bytes: Uint8Array, offset: n
 /** The end of the file's 4 KiB block in which `at` lies, as an index of `bytes`. */
 function blockEnd(bytes: Uint8Array, at: number, offset: number): number {
   return Math.min(at + blockSize - ((offset + at) % blockSize), bytes.length)
-}
-
-export async function writeAll(file: FileHandle, bytes: Uint8Array, offset: number): Promise<void> {
-  let at = 0
-  while (at < bytes.length) {
-    const { bytesWritten } = await file.write(bytes, at, bytes.length - at, offset + at)
-    at += bytesWritten
-  }
 }

@@ -4,6 +4,7 @@ import { mkdir, open, readdir, rm, stat, statfs, type FileHandle } from 'node:fs
 import { join } from 'node:path'
 import { Problem } from '../base/problem.ts'
 import { MiB } from '../base/units.ts'
+import { syncFolder } from '../blocks/replace-file.ts'
 import { transferProblems } from './problems.ts'
 import { writeSparse } from './sparse-file.ts'
 
@@ -84,15 +85,6 @@ export async function createUploadFiles(folder: string): Promise<UploadFiles> {
       if (error.code !== 'ENOSPC' && error.code !== 'EDQUOT') return error
       return transferProblems.StorageFull({ neededBytes: reserveBytes, freeBytes: await freeBytes() }, { cause: error })
     },
-  }
-}
-
-export async function syncFolder(path: string): Promise<void> {
-  const handle = await open(path, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
   }
 }
 
