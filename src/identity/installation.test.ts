@@ -61,7 +61,11 @@ suite('installation', () => {
       await assert.rejects(openInstallation(data), { code: 'IdentityFilesBroken', message: /installation\.json/ })
     }
     await writeFile(file('installation.json'), facts)
-    await writeFile(file('signing-key.json'), key.replace(/"x":"./, '"x":"_'))
+    // Another first character than the one that is there, or one run in 64 would damage nothing.
+    await writeFile(
+      file('signing-key.json'),
+      key.replace(/"x":"(.)/, (_, first) => `"x":"${first === 'A' ? 'B' : 'A'}`),
+    )
     await assert.rejects(openInstallation(data), { code: 'IdentityFilesBroken', message: /signing-key\.json/ })
     await unlink(file('signing-key.json'))
     await assert.rejects(openInstallation(data), { code: 'IdentityFilesBroken', message: /is missing/ })
