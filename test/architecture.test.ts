@@ -14,16 +14,19 @@ const mayImport: Readonly<Record<string, string>> = {
   store: 'base blocks',
   work: 'base db',
   resources: 'base contract db',
-  identity: 'base contract db resources',
+  directory: 'base http db resources',
+  identity: 'base contract http db resources directory',
+  access: 'base contract http db resources directory',
+  activity: 'base http db resources',
   replication: 'base db store work',
   client: 'base contract',
   cli: 'base contract client blocks store transfer server',
   gallery: 'base contract db blocks store work resources replication',
   compute: 'base contract db blocks store work resources gallery',
   transfer: 'base http db blocks store identity',
-  arm: 'base contract http db work resources identity',
+  arm: 'base contract http db work resources identity access activity',
   server:
-    'base contract http db blocks store work resources identity replication gallery compute templates transfer arm client',
+    'base contract http db blocks store work resources directory identity access activity replication gallery compute templates transfer arm client',
 }
 
 interface SourceFile {
