@@ -1,6 +1,7 @@
 // `npm test`: installs what the tests need, then runs them all with Node's own test runner.
 import { spawnSync } from 'node:child_process'
-import { globSync } from 'node:fs'
+import { globSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { toolConfig } from './config.ts'
 import { ensureSystemPackages, packageSets } from './system-packages.mjs'
@@ -19,16 +20,21 @@ if (files.length === 0) {
   process.stderr.write(`goldleaf: no test file matches ${patterns.join(', ')}\n`)
   process.exit(1)
 }
-const done = spawnSync(
-  process.execPath,
-  ['--test', '--test-concurrency=2', '--test-timeout=480000', '--test-reporter=spec', ...files],
-  {
+const traffic = mkdtempSync(join(tmpdir(), 'goldleaf-traffic-'))
+const run = (args: readonly string[]): number => {
+  const done = spawnSync(process.execPath, ['--test', '--test-reporter=spec', ...args], {
     cwd: toolConfig.root,
     stdio: 'inherit',
     env: {
       ...toolConfig.environment,
+      GOLDLEAF_TRAFFIC: traffic,
       PATH: [join(toolConfig.root, 'node_modules/.bin'), ...toolConfig.path].join(':'),
     },
-  },
-)
-process.exit(done.status ?? 1)
+  })
+  return done.status ?? 1
+}
+const tests = run(['--test-concurrency=2', '--test-timeout=480000', ...files])
+// Over the traffic of the tests that just ran: every request and answer against Azure's published schemas.
+const contract = run(['test/openapi/published-contract.check.ts'])
+rmSync(traffic, { recursive: true, force: true })
+process.exit(tests === 0 ? contract : tests)

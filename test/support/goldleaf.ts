@@ -12,6 +12,9 @@ const run = promisify(execFile)
 const root = join(import.meta.dirname, '../..')
 const node = process.execPath
 const command = join(root, 'bin/goldleaf.ts')
+/** Where the traffic of the tests is kept (tools/test.ts), each server writes down what it is asked and answers. */
+const recorder =
+  process.env['GOLDLEAF_TRAFFIC'] === undefined ? [] : ['--import', join(root, 'test/openapi/record-traffic.ts')]
 
 export interface GoldleafEnvironment {
   readonly endpoint: string
@@ -47,7 +50,7 @@ export interface StartOptions {
 /** Starts a server on free ports; waits for its ready line. Its folder is removed at the end unless it was given. */
 export async function startGoldleaf(options: StartOptions = {}): Promise<RunningGoldleaf> {
   const data = options.data ?? (await mkdtemp(join(tmpdir(), 'goldleaf-test-')))
-  const args = [command, 'serve', '--data', data, '--listen', '127.0.0.1:0', ...(options.args ?? [])]
+  const args = [...recorder, command, 'serve', '--data', data, '--listen', '127.0.0.1:0', ...(options.args ?? [])]
   const child = spawn(node, args, { stdio: ['ignore', 'pipe', 'pipe'] })
   let log = ''
   child.stderr.on('data', (chunk: Buffer) => (log = (log + chunk.toString()).slice(-200_000)))
