@@ -47,7 +47,8 @@ function rowsOf(type: ResourceTypeDeclaration): readonly Row[] {
     const status = `${type.createStatus}${update}`
     rows.push(['create, replace', `PUT ${path}`, type.put === 'sync' ? status : `${status}, then an operation`])
   }
-  if (type.patch !== undefined) rows.push(['update', `PATCH ${path}`, answerOf(type.patch, type.updateStatus)])
+  const since = type.patchSince === undefined ? '' : `; from ${type.patchSince}`
+  if (type.patch !== undefined) rows.push(['update', `PATCH ${path}`, answerOf(type.patch, type.updateStatus) + since])
   if (type.delete !== undefined) rows.push(['delete', `DELETE ${path}`, answerOf(type.delete, 202)])
   return [...rows, ...type.actions.map((action) => actionRow(path, action))]
 }

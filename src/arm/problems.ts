@@ -38,6 +38,13 @@ export const armProblems = defineProblems({
     say: (f: { method: string; path: string }) =>
       `The method ${f.method} is not allowed at '${f.path}'. Check the API's reference for the methods of this address.`,
   },
+  PatchNotInVersion: {
+    kind: 'methodNotAllowed',
+    code: 'MethodNotAllowed',
+    say: (f: { type: string; apiVersion: string; since: string }) =>
+      `The method PATCH is not allowed for '${f.type}' with api-version '${f.apiVersion}'. ` +
+      `Use api-version '${f.since}' or later, or send the whole resource with PUT.`,
+  },
   NotFound: {
     kind: 'absent',
     say: (f: { path: string }) => `Nothing is served at '${f.path}'. Check the address against the API's reference.`,

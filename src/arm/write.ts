@@ -13,6 +13,7 @@ import { checkConditions, quoteEtag } from './conditions.ts'
 import { showResource } from './show-resource.ts'
 import type { Engine } from './engine.ts'
 import { operationHeaders } from './operation-answers.ts'
+import { armProblems } from './problems.ts'
 import { admit, findTarget, getTarget, resourceGroupType, type Target } from './target.ts'
 
 /** Somebody else wrote the row between our reading and our writing; the transaction rolled back. */
@@ -24,6 +25,7 @@ const maxRaces = 5
 export async function writeResource(engine: Engine, call: Call, type: ResourceTypeDeclaration): Promise<Answer> {
   const permission = permissionOf(type, 'write')
   const target = await admit(engine, call, type, permission)
+  checkPatch(call, type)
   const context = requestContext(engine, call, { action: permission, scope: target.id.id })
   for (let race = 1; ; race++) {
     try {
@@ -33,6 +35,11 @@ export async function writeResource(engine: Engine, call: Call, type: ResourceTy
       if (race >= maxRaces) throw resourceProblems.ResourceChanged({ id: target.id.id })
     }
   }
+}
+
+function checkPatch({ method, apiVersion }: Call, { type, patchSince }: ResourceTypeDeclaration): void {
+  if (method !== 'PATCH' || patchSince === undefined || apiVersion >= patchSince) return
+  throw armProblems.PatchNotInVersion({ type, apiVersion, since: patchSince })
 }
 
 async function writeOnce(engine: Engine, call: Call, target: Target, context: RequestContext): Promise<Answer> {

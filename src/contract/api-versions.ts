@@ -5,9 +5,11 @@
 
 /**
  * 2021-03-01 is not in the swagger repository but in the live service's own list. 2025-12-03 has the same model as
- * 2025-03-03 and is what `@azure/arm-compute` 25 sends.
+ * 2025-03-03 and is what `@azure/arm-compute` 25 sends. 2026-03-03 was live in September 2026.
  */
 export const galleryApiVersions = [
+  '2018-06-01',
+  '2019-03-01',
   '2019-07-01',
   '2019-12-01',
   '2020-09-30',
@@ -21,7 +23,15 @@ export const galleryApiVersions = [
   '2024-03-03',
   '2025-03-03',
   '2025-12-03',
+  '2026-03-03',
 ] as const
+
+/** The api-versions of a type below galleries that came later: applications, scripts … */
+export const galleryApiVersionsSince = (first: (typeof galleryApiVersions)[number]): readonly string[] =>
+  galleryApiVersions.filter((version) => version >= first)
+
+/** Galleries, images and versions had no PATCH before; nor had applications. */
+export const galleryPatchSince = '2019-07-01'
 
 export const diskApiVersions = [
   '2018-04-01',

@@ -153,7 +153,7 @@ if (!existsSync(root)) {
   console.warn(reason)
   test("Azure's examples are understood", { skip: reason })
 } else {
-  const versions = readdirSync(root).filter((version) => version >= '2019-07-01' && version <= '2023-07-03')
+  const versions = readdirSync(root).filter((version) => version >= '2018-06-01' && version <= '2023-07-03')
   for (const version of versions) {
     const examples = exampleFiles(new URL(`${version}/`, root))
       .map((path) => readExample(path, version))

@@ -4,7 +4,7 @@ import type { NormalizedBody } from './normalize.ts'
 import { contractProblems as problems } from './problems.ts'
 import { resourceGroupType } from './resource-groups.ts'
 import type { DraftShape, ResourceShape, ResourceTypeDeclaration } from './resource-type.ts'
-import { isMemberOf, type SchemaNode } from './schema.ts'
+import { isMemberOf, isReadOnly, type SchemaNode } from './schema.ts'
 import {
   asArray,
   asObject,
@@ -50,8 +50,8 @@ export function mergePatch(
 }
 
 function survivesPut(schema: SchemaNode, apiVersion: string): boolean {
-  const { readOnly, createOnly, kept } = schema
-  return readOnly === true || createOnly === true || kept === true || !isMemberOf(schema, apiVersion)
+  const { createOnly, kept } = schema
+  return isReadOnly(schema, apiVersion) || createOnly === true || kept === true || !isMemberOf(schema, apiVersion)
 }
 
 function putObject(schema: SchemaNode, before: JsonObject, next: JsonObject, apiVersion: string): JsonObject {
@@ -99,9 +99,14 @@ function patchObject(schema: SchemaNode, before: JsonObject, patch: JsonObject, 
  * location answers ARM's InvalidResourceLocation. Values are compared canonically (ids, enums and regions in any
  * case; nothing before and a default now are the same).
  */
-export function checkCreateOnly(type: ResourceTypeDeclaration, before: ResourceShape, after: DraftShape): void {
+export function checkCreateOnly(
+  type: ResourceTypeDeclaration,
+  apiVersion: string,
+  before: ResourceShape,
+  after: DraftShape,
+): void {
   checkLocation(type, before, after)
-  const say = (path: readonly string[]): string => errorPath(type, path)
+  const say = (path: readonly string[]): string => errorPath(type, path, apiVersion)
   checkObject(propertiesSchema(type), before.properties, after.properties, ['properties'], say)
   checkObject(envelopeSchema(type), before.envelope, after.envelope, [], say)
 }

@@ -19,7 +19,7 @@ export function draftOfPut(facts: DraftFacts, body: unknown, before: ResourceSha
   const next = normalizeBody(type, apiVersion, body, regions, { method: 'PUT', existing: before !== undefined })
   const merged = mergePut(type, apiVersion, before, next)
   const draft = applyDefaults(type, apiVersion, merged, { before, regions })
-  if (before !== undefined) checkCreateOnly(type, before, draft)
+  if (before !== undefined) checkCreateOnly(type, apiVersion, before, draft)
   return draft
 }
 
@@ -29,6 +29,6 @@ export function draftOfPatch(facts: DraftFacts, body: unknown, before: ResourceS
   const patch = normalizeBody(type, apiVersion, body, regions, { method: 'PATCH' })
   const merged = mergePatch(type, apiVersion, before, patch)
   const draft = applyDefaults(type, apiVersion, merged, { before, regions })
-  checkCreateOnly(type, before, draft)
+  checkCreateOnly(type, apiVersion, before, draft)
   return draft
 }

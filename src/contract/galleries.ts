@@ -1,9 +1,9 @@
 import { Type, type Static } from 'typebox'
-import { galleryApiVersions } from './api-versions.ts'
+import { galleryApiVersions, galleryPatchSince } from './api-versions.ts'
 import { body, identity, systemData } from './envelope.ts'
 import { galleryNameRule } from './names.ts'
 import type { ResourceTypeDeclaration } from './resource-type.ts'
-import { flag, list, oneOf, part, text, texts } from './schema.ts'
+import { flag, int, list, oneOf, part, text, texts } from './schema.ts'
 
 const regionalSharingStatus = Type.Object({
   region: text({ region: 'display' }),
@@ -36,7 +36,15 @@ export const galleryProperties = Type.Object({
     },
     { since: '2020-09-30', kept: true },
   ),
-  softDeletePolicy: part({ isSoftDeleteEnabled: flag() }, { since: '2021-07-01' }),
+  softDeletePolicy: part(
+    {
+      isSoftDeleteEnabled: flag(),
+      // Azure shows 31 and 8 where nothing is said (behaviour.md I); the gallery room decides what they mean.
+      retentionPeriodInDays: int({ since: '2026-03-03' }),
+      gracePeriodInDays: int({ since: '2026-03-03' }),
+    },
+    { since: '2021-07-01' },
+  ),
   sharingStatus: part(
     {
       aggregatedState: oneOf(['Succeeded', 'InProgress', 'Failed', 'Unknown']),
@@ -59,6 +67,7 @@ export const galleries: ResourceTypeDeclaration = {
   }),
   put: 'async',
   patch: 'async',
+  patchSince: galleryPatchSince,
   delete: 'async',
   createStatus: 201,
   updateStatus: 200,

@@ -2,6 +2,9 @@ import { isJsonObject, type Json, type JsonObject } from '../base/json.ts'
 import type { Region } from '../base/region.ts'
 import type { CompleteFacts, DraftShape } from './resource-type.ts'
 
+/** The first api-version with sources in a storage profile, and the last with `publishingProfile.source` instead. */
+export const storageProfileSince = '2019-07-01'
+export const lastWithManagedImage = '2019-03-01'
 /** The api-version from which Standard_ZRS is preferred where a region has it (contract.md section 6). */
 const preferZrsSince = '2025-03-03'
 /** The first api-version with a member of its own for the storage account of a VHD. */
@@ -28,6 +31,33 @@ export function defaultStorageClass(
   return chosen === 'PreferStandard_ZRS' && region.zones.length >= 3 ? 'Standard_ZRS' : 'Standard_LRS'
 }
 
+function withStorageSource(properties: JsonObject): JsonObject {
+  const { source, ...publishingProfile } = objectAt(properties, 'publishingProfile')
+  if (!isJsonObject(source)) return properties
+  const { id } = objectAt(source, 'managedImage')
+  const storageProfile = objectAt(properties, 'storageProfile')
+  return {
+    ...properties,
+    publishingProfile,
+    ...(id === undefined ? {} : { storageProfile: { ...storageProfile, source: { id } } }),
+  }
+}
+
+/** A version made of single disks has no place for its source in the first api-versions: it is shown without. */
+function withManagedImage(properties: JsonObject): JsonObject {
+  const { id } = objectAt(objectAt(properties, 'storageProfile'), 'source')
+  if (id === undefined) return properties
+  const publishingProfile = { ...objectAt(properties, 'publishingProfile'), source: { managedImage: { id } } }
+  return { ...properties, publishingProfile }
+}
+
+/** A source that is changed with an old api-version is named where that one has it (behaviour.md A1). */
+export function versionErrorPath(path: readonly string[], apiVersion = storageProfileSince): string {
+  const isOldSource = apiVersion < storageProfileSince && path.join('.').startsWith('properties.storageProfile.source')
+  const named = isOldSource ? ['properties', 'publishingProfile', 'source', 'managedImage', 'id'] : path
+  return ['galleryImageVersion', ...named].join('.')
+}
+
 /** Rewrites the source of the OS disk and of every data disk. */
 function mapDiskSources(properties: JsonObject, rewrite: (source: JsonObject) => JsonObject): JsonObject {
   const { storageProfile } = properties
@@ -50,9 +80,12 @@ function mapDiskSources(properties: JsonObject, rewrite: (source: JsonObject) =>
   }
 }
 
-/** Up to 2022-01-03 a VHD's storage account stands in `source.id`, and some clients went on with that. */
+/**
+ * Up to 2019-03-01 the source is `publishingProfile.source.managedImage.id`. Up to 2022-01-03 a VHD's storage account
+ * stands in `source.id`, and some clients went on with that.
+ */
 export function upgradeVersion(_apiVersion: string, properties: JsonObject): JsonObject {
-  return mapDiskSources(properties, (source) => {
+  return mapDiskSources(withStorageSource(properties), (source) => {
     const { id, ...rest } = source
     const isAccount = typeof id === 'string' && storageAccountPattern.test(id)
     return isAccount && source['storageAccountId'] === undefined ? { ...rest, storageAccountId: id } : source
@@ -60,6 +93,7 @@ export function upgradeVersion(_apiVersion: string, properties: JsonObject): Jso
 }
 
 export function downgradeVersion(apiVersion: string, properties: JsonObject): JsonObject {
+  if (apiVersion < storageProfileSince) return withManagedImage(properties)
   if (apiVersion < uriSince || apiVersion >= storageAccountIdSince) return properties
   return mapDiskSources(properties, (source) => {
     const { storageAccountId, ...rest } = source

@@ -1,5 +1,5 @@
 import { Type, type Static } from 'typebox'
-import { galleryApiVersions } from './api-versions.ts'
+import { galleryApiVersions, galleryPatchSince } from './api-versions.ts'
 import { body, systemData } from './envelope.ts'
 import { withTrustedLaunchDefault } from './features.ts'
 import { galleryImageNameRule } from './names.ts'
@@ -64,6 +64,7 @@ export const galleryImages: ResourceTypeDeclaration = {
   body: body({ properties: galleryImageProperties, systemData: systemData('2024-03-03') }),
   put: 'async',
   patch: 'async',
+  patchSince: galleryPatchSince,
   delete: 'async',
   createStatus: 201,
   updateStatus: 200,

@@ -4,7 +4,7 @@ import { normalizeText, type Place } from './normalize-text.ts'
 import { contractProblems as problems } from './problems.ts'
 import { resourceGroupType } from './resource-groups.ts'
 import type { ActionDeclaration, ResourceTypeDeclaration } from './resource-type.ts'
-import { isMemberOf, readSchema, type SchemaNode } from './schema.ts'
+import { isMemberOf, isReadOnly, readSchema, type SchemaNode } from './schema.ts'
 import {
   bodySchema,
   elementKey,
@@ -192,13 +192,13 @@ function normalizeMembers(
     const known = schema.properties?.[name]
     if (known === undefined) {
       if (schema.open === true) entries.push([name, member])
-    } else if (known.readOnly !== true && isMemberOf(known, walk.apiVersion) && member !== undefined)
+    } else if (!isReadOnly(known, walk.apiVersion) && isMemberOf(known, walk.apiVersion) && member !== undefined)
       entries.push([name, normalizeValue(known, member, walk, below(name))])
   }
   const present = new Map(entries)
   for (const name of schema.required ?? []) {
     const known = schema.properties?.[name]
-    if (known === undefined || known.readOnly === true || !isMemberOf(known, walk.apiVersion)) continue
+    if (known === undefined || isReadOnly(known, walk.apiVersion) || !isMemberOf(known, walk.apiVersion)) continue
     const isGiven = present.get(name) !== undefined && present.get(name) !== null
     const mayBeAbsent = known.defaults !== undefined || (walk.lenient && given.get(name) !== null)
     if (!isGiven && !mayBeAbsent) throw missing(below(name))

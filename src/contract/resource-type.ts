@@ -18,6 +18,8 @@ export interface Annotations {
   readonly valuesSince?: Readonly<Record<string, string>>
   /** Shown, ignored in requests; what the server once stored survives every PUT. */
   readonly readOnly?: boolean
+  /** The last api-version in which it was read-only; later ones may write it. */
+  readonly readOnlyUntil?: string
   /** May not change afterwards: PropertyChangeNotAllowed. Left out of a PUT it is unchanged. */
   readonly createOnly?: boolean
   /** The member of the same body that, when true, lifts `createOnly`. */
@@ -109,8 +111,11 @@ export interface ResourceTypeDeclaration {
   readonly type: string
   /** How errors name it: `galleryImageVersion` -> target `galleryImageVersion.properties.…`. */
   readonly errorName: string
-  /** How errors write a path where it is not `errorName.path`: ComputeRP leaves `properties` out. */
-  errorPath?(path: readonly string[]): string
+  /**
+   * How errors write a path where it is not `errorName.path`: ComputeRP leaves `properties` out, and a member that has
+   * moved is named where the request's api-version has it.
+   */
+  errorPath?(path: readonly string[], apiVersion?: string): string
   /** Ascending. */
   readonly apiVersions: readonly string[]
   readonly name: NameRule
@@ -118,6 +123,8 @@ export interface ResourceTypeDeclaration {
   readonly body: TSchema
   readonly put?: Timing
   readonly patch?: Timing
+  /** The first api-version with PATCH; absent: all of them. */
+  readonly patchSince?: string
   readonly delete?: Timing
   /** Status of a PUT that creates and of one that updates (disks: 202; galleries: 201 then 200). */
   readonly createStatus: 200 | 201 | 202

@@ -69,4 +69,9 @@ export function isMemberOf(node: SchemaNode, apiVersion: string): boolean {
   )
 }
 
+/** What a request of this api-version says of the member is ignored. */
+export function isReadOnly(node: SchemaNode, apiVersion: string): boolean {
+  return node.readOnly === true || (node.readOnlyUntil !== undefined && apiVersion <= node.readOnlyUntil)
+}
+
 export type { Static, TSchema }

@@ -29,8 +29,8 @@ export const isMap = (schema: SchemaNode): boolean => schema.patternProperties !
 export const mapValueSchema = (schema: SchemaNode): SchemaNode => Object.values(schema.patternProperties ?? {})[0] ?? {}
 
 /** How an error names a place in a body: without array indexes, e.g. `galleryImage.properties.osType`. */
-export function errorPath(type: ResourceTypeDeclaration, path: readonly string[]): string {
-  return type.errorPath?.(path) ?? [type.errorName, ...path].join('.')
+export function errorPath(type: ResourceTypeDeclaration, path: readonly string[], apiVersion?: string): string {
+  return type.errorPath?.(path, apiVersion) ?? [type.errorName, ...path].join('.')
 }
 
 /** The form in which two texts of this member are compared. */

@@ -13,8 +13,8 @@ const members: readonly {
   readonly since: string
   readonly until?: string
 }[] = [
-  { at: 'galleries/v', path: 'properties.description', since: '2019-07-01' },
-  { at: 'galleries/v', path: 'properties.identifier.uniqueName', since: '2019-07-01' },
+  { at: 'galleries/v', path: 'properties.description', since: '2018-06-01' },
+  { at: 'galleries/v', path: 'properties.identifier.uniqueName', since: '2018-06-01' },
   { at: 'galleries/v', path: 'properties.sharingProfile.permissions', since: '2020-09-30' },
   { at: 'galleries/v', path: 'properties.softDeletePolicy', since: '2021-07-01' },
   { at: 'galleries/v', path: 'systemData.createdAt', since: '2024-03-03' },
@@ -26,7 +26,17 @@ const members: readonly {
   {
     at: 'galleries/v/images/i/versions/1.0.0',
     path: 'properties.publishingProfile.publishedDate',
-    since: '2019-07-01',
+    since: '2018-06-01',
+  },
+  {
+    at: 'galleries/v/images/i/versions/1.0.0',
+    path: 'properties.publishingProfile.targetRegions.0.storageAccountType',
+    since: '2019-03-01',
+  },
+  {
+    at: 'galleries/v/images/i/versions/1.0.0',
+    path: 'properties.storageProfile.osDiskImage.sizeInGB',
+    since: '2018-06-01',
   },
   {
     at: 'galleries/v/images/i/versions/1.0.0',
@@ -140,10 +150,10 @@ suite('api-versions on the wire', () => {
 
     test(`${apiVersion}: sending back what was shown changes nothing that any version shows`, async () => {
       for (const at of resources) {
-        const before = await get(at, '2025-12-03')
+        const before = await get(at, '2026-03-03')
         const shown = await get(at, apiVersion)
         await wire.arm.must('PUT', wire.at(at, apiVersion), shown)
-        const after = await get(at, '2025-12-03')
+        const after = await get(at, '2026-03-03')
         const stable = (document: ArmDocument): unknown => withoutUndefined({ ...document, systemData: undefined })
         assert.deepEqual(stable(after), stable(before))
       }
@@ -151,7 +161,7 @@ suite('api-versions on the wire', () => {
   }
 
   test('a resource made with the oldest version has its defaults in the newest', async () => {
-    await wire.arm.must('PUT', wire.at('galleries/v/images/old', '2019-07-01'), {
+    await wire.arm.must('PUT', wire.at('galleries/v/images/old', '2018-06-01'), {
       ...definitionBody('old'),
       properties: { ...(definitionBody('old')['properties'] as Body), hyperVGeneration: undefined },
     })
@@ -183,7 +193,7 @@ suite('api-versions on the wire', () => {
       generation: 'V2',
       features: trusted,
     },
-    { why: '2025-12-03 likewise', apiVersion: '2025-12-03', given: {}, generation: 'V2', features: trusted },
+    { why: '2026-03-03 likewise', apiVersion: '2026-03-03', given: {}, generation: 'V2', features: trusted },
     {
       why: 'SecurityType=Standard opts out',
       apiVersion: '2025-03-03',

@@ -54,7 +54,7 @@ suite('resources on the wire', () => {
     )) as unknown as Provider
     assert.equal(compute.registrationState, 'Registered')
     const galleries = compute.resourceTypes.find(({ resourceType }) => resourceType === 'galleries')
-    assert.equal(galleries?.apiVersions[0], '2025-12-03')
+    assert.equal(galleries?.apiVersions[0], '2026-03-03')
     for (const type of ['galleries/images', 'galleries/images/versions', 'disks', 'snapshots', 'virtualMachines'])
       assert.ok(
         compute.resourceTypes.some(({ resourceType }) => resourceType === type),
