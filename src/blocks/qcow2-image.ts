@@ -46,7 +46,7 @@ async function* listExtents(
   const findData = file.createDataFinder()
   for await (const batch of tables.dataClusters(signal)) {
     for (let i = 0; i < batch.length;) {
-      const { index, cluster } = batch[i] ?? { index: 0, cluster: { kind: 'zero' } }
+      const { index, cluster } = batch[i] ?? { index: 0, cluster: { kind: 'zero', isSet: false } }
       const guest = index * clusterSizeBytes
       let count = 1
       if (cluster.kind === 'data') while (continues(batch, i, count, clusterSizeBytes)) count += 1

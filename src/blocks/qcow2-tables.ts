@@ -8,11 +8,13 @@ import type { Qcow2Header } from './qcow2-header.ts'
 
 /** Where a guest cluster is in the host file. A compressed cluster ends somewhere within `length` bytes. */
 export type Cluster =
-  | { readonly kind: 'zero' }
+  /** `isSet`: the layer says zero itself; else nothing is there, and what lies under the layer shows. */
+  | { readonly kind: 'zero'; readonly isSet: boolean }
   | { readonly kind: 'data'; readonly offset: number }
   | { readonly kind: 'compressed'; readonly offset: number; readonly length: number }
 
-const zeroCluster: Cluster = { kind: 'zero' }
+const zeroCluster: Cluster = { kind: 'zero', isSet: false }
+const setZeroCluster: Cluster = { kind: 'zero', isSet: true }
 const maxSliceBytes = 65_536
 /** At most 4 MiB, which map 32 GiB of guest in 64 KiB clusters. */
 const cachedSlices = 64
@@ -23,7 +25,14 @@ export interface Qcow2Tables {
   /** Guest cluster by number. */
   clusterAt(index: number): Promise<Cluster>
   /** All clusters that hold data, by ascending number. Reads tables, never data. */
-  dataClusters(signal?: AbortSignal): AsyncIterable<readonly { readonly index: number; readonly cluster: Cluster }[]>
+  dataClusters(signal?: AbortSignal): AsyncIterable<readonly NumberedCluster[]>
+  /** All clusters that this file decides, also those that it says are zero. */
+  setClusters(signal?: AbortSignal): AsyncIterable<readonly NumberedCluster[]>
+}
+
+export interface NumberedCluster {
+  readonly index: number
+  readonly cluster: Cluster
 }
 
 /**
@@ -85,6 +94,7 @@ export async function openQcow2Tables(file: HostFile, header: Qcow2Header): Prom
   if (verdict.kind === 'overlap') throw blockProblems.Qcow2ClustersOverlap({ name, offset: verdict.offset })
   if (verdict.kind === 'inflates') throw blockProblems.ImageInflates({ name, reason: verdict.reason })
 
+  const walk = { file, decode, l2OffsetAt, clusterSizeBytes, clusterCount }
   return {
     async clusterAt(index) {
       const at = l2OffsetAt(Math.floor(index / perTable))
@@ -94,23 +104,41 @@ export async function openQcow2Tables(file: HostFile, header: Qcow2Header): Prom
       const bytes = await slices.get(at + slice, () => readBytes(file, at + slice, sliceBytes))
       return decode(bytes, within - slice, index)
     },
-    async *dataClusters(signal) {
-      for (let table = 0; table < l1Needed; table += 1) {
-        const at = l2OffsetAt(table)
-        if (at === 0) continue
-        for (let slice = 0; slice < clusterSizeBytes; slice += sliceBytes) {
-          signal?.throwIfAborted()
-          const bytes = await readBytes(file, at + slice, sliceBytes)
-          const first = table * perTable + slice / 8
-          const found: { index: number; cluster: Cluster }[] = []
-          for (let i = 0; i < sliceBytes && first + i / 8 < clusterCount; i += 8) {
-            const cluster = decode(bytes, i, first + i / 8)
-            if (cluster.kind !== 'zero') found.push({ index: first + i / 8, cluster })
-          }
-          if (found.length > 0) yield found
-        }
+    dataClusters: (signal) => clusters(walk, ({ kind }) => kind !== 'zero', signal),
+    setClusters: (signal) => clusters(walk, (cluster) => cluster.kind !== 'zero' || cluster.isSet, signal),
+  }
+}
+
+interface Walk {
+  readonly file: HostFile
+  readonly decode: ReturnType<typeof entryDecoder>
+  readonly l2OffsetAt: (table: number) => number
+  readonly clusterSizeBytes: number
+  readonly clusterCount: number
+}
+
+/** The clusters that are wanted, a slice of an L2 table at a time. */
+async function* clusters(
+  { file, decode, l2OffsetAt, clusterSizeBytes, clusterCount }: Walk,
+  isWanted: (cluster: Cluster) => boolean,
+  signal?: AbortSignal,
+): AsyncGenerator<readonly NumberedCluster[]> {
+  const perTable = clusterSizeBytes / 8
+  const sliceBytes = Math.min(clusterSizeBytes, maxSliceBytes)
+  for (let table = 0; table * perTable < clusterCount; table += 1) {
+    const at = l2OffsetAt(table)
+    if (at === 0) continue
+    for (let slice = 0; slice < clusterSizeBytes; slice += sliceBytes) {
+      signal?.throwIfAborted()
+      const bytes = await readBytes(file, at + slice, sliceBytes)
+      const first = table * perTable + slice / 8
+      const found: NumberedCluster[] = []
+      for (let i = 0; i < sliceBytes && first + i / 8 < clusterCount; i += 8) {
+        const cluster = decode(bytes, i, first + i / 8)
+        if (isWanted(cluster)) found.push({ index: first + i / 8, cluster })
       }
-    },
+      if (found.length > 0) yield found
+    }
   }
 }
 
@@ -142,7 +170,7 @@ function entryDecoder(file: HostFile, header: Qcow2Header): (bytes: Buffer, at: 
       throw blockProblems.Qcow2EntryInvalid({ name, reason: 'an entry of its L2 tables has reserved bits set' })
     if (offset % clusterSizeBytes !== 0)
       throw blockProblems.Qcow2EntryInvalid({ name, reason: 'a cluster is not aligned' })
-    if (isZero) return zeroCluster
+    if (isZero) return setZeroCluster
     if (offset === 0) throw blockProblems.Qcow2EntryInvalid({ name, reason: 'an entry of its L2 tables has no offset' })
     const guestBytes = Math.min(clusterSizeBytes, Math.max(0, virtualSizeBytes - index * clusterSizeBytes))
     if (offset + guestBytes > file.sizeBytes) throw outside(index)

@@ -123,6 +123,12 @@ export interface DiskStore extends FrameExchange {
   readonly storageClass: StorageClass
   /** Reads a disk image and keeps it; frames that are here already cost a look-up. */
   ingest(image: ImageFile, options?: TransferOptions): Promise<StoredResult>
+  /**
+   * The disk that a guest sees through a copy-on-write layer (a qcow2 of ours, in clusters of whole frames) over a
+   * stored disk; without `baseRoot` over zeros. Reads what the layer changed and nothing else, whatever the disk's size;
+   * the layer may be larger than the disk under it. Nobody may write to it meanwhile. Throws DiskMissing.
+   */
+  capture(baseRoot: string | undefined, layerPath: string, options?: TransferOptions): Promise<StoredResult>
   /** Takes a disk over from another store; only frames that are missing here cross. */
   receive(from: DiskStore, root: string, options?: TransferOptions): Promise<StoredResult>
   has(root: string): Promise<boolean>

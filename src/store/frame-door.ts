@@ -16,7 +16,15 @@ import { openAnyManifest } from './open-manifest.ts'
 import { createProgress } from './progress.ts'
 import { readEncodedFrames } from './read-encoded.ts'
 import { admitFrames } from './receive.ts'
-import { chooseFolders, openRegionPin, openTargets, pinDisk, type CopySet, type RegionPin } from './transfer-targets.ts'
+import {
+  chooseFolders,
+  openRegionPin,
+  openTargets,
+  pinDisk,
+  type CopySet,
+  type RegionPin,
+  type TransferTargets,
+} from './transfer-targets.ts'
 
 export interface FrameDoorOptions {
   readonly copies: () => Promise<CopySet>
@@ -111,22 +119,8 @@ async function assembleDisk(
     for await (const page of pages) {
       const names = leavesOf(page).map(({ name }) => name)
       begun ??= await begin(names)
-      const lacking = begun.lacking(names).flatMap((index) => names[index] ?? [])
-      if (lacking.length > 0) {
-        const bytes = new Uint8Array(lacking.length * frameSizeBytes)
-        const { lost } = await fetcher.fetch(lacking, (index, frame) => bytes.set(frame, index * frameSizeBytes))
-        for (const { index } of lost) if (absent.length < 1024) absent.push(Uint8Array.from(lacking[index] ?? []))
-        if (lost.length === 0) {
-          const frames = lacking.map((name, index) => {
-            return {
-              name,
-              codec: 'raw' as const,
-              bytes: bytes.subarray(index * frameSizeBytes, (index + 1) * frameSizeBytes),
-            }
-          })
-          await begun.append(await admitFrames(workers, begun.folders[0]?.codec ?? 0, frames))
-        }
-      }
+      const lost = await bringFrames(begun, fetcher, workers, names)
+      for (const name of lost) if (absent.length < 1024) absent.push(Uint8Array.from(name))
       await begun.add(page)
     }
     begun ??= await begin([])
@@ -136,4 +130,28 @@ async function assembleDisk(
   } finally {
     await begun?.abandon()
   }
+}
+
+/**
+ * Sees to it that every target has these frames: what it lacks is read from the others' copies. Answers the names that
+ * no copy here can give. `isTrusted`: frames that the targets' pinned parent names.
+ */
+export async function bringFrames(
+  targets: TransferTargets,
+  fetcher: FrameFetcher,
+  workers: FrameWorkers,
+  names: readonly Uint8Array[],
+  isTrusted?: (index: number) => boolean,
+): Promise<readonly Uint8Array[]> {
+  const lacking = targets.lacking(names, isTrusted).flatMap((index) => names[index] ?? [])
+  if (lacking.length === 0) return []
+  const bytes = new Uint8Array(lacking.length * frameSizeBytes)
+  const { lost } = await fetcher.fetch(lacking, (index, frame) => bytes.set(frame, index * frameSizeBytes))
+  if (lost.length > 0) return lost.flatMap(({ index }) => lacking[index] ?? [])
+  const frames = lacking.map((name, index) => {
+    const frame = bytes.subarray(index * frameSizeBytes, (index + 1) * frameSizeBytes)
+    return { name, codec: 'raw' as const, bytes: frame }
+  })
+  await targets.append(await admitFrames(workers, targets.folders[0]?.codec ?? 0, frames))
+  return []
 }

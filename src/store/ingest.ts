@@ -130,7 +130,7 @@ async function runIngest(
 }
 
 /** Decides which frames of a batch must be encoded: not zero, not the parent's, not here, not on their way. */
-function createPicker(targets: TransferTargets, parent: ParentComparison) {
+export function createPicker(targets: TransferTargets, parent: ParentComparison) {
   const claimed = new Set<string>()
   return {
     async choose(frames: readonly number[], names: Uint8Array): Promise<number[]> {

@@ -1,4 +1,5 @@
 import type { Logger } from '../base/logger.ts'
+import { captureLayer } from './capture.ts'
 import type { DiskStore, StorageClass, StoredDisk } from './disk-store.ts'
 import type { FolderStore } from './folder-store.ts'
 import { sweepFolder } from './folder-sweep.ts'
@@ -48,6 +49,10 @@ export function createRegionStore(options: RegionStoreOptions): DiskStore {
     region,
     storageClass,
     ingest: async (image, transfer = {}) => ingestImage(await context(), image, transfer),
+    async capture(baseRoot, layerPath, transfer = {}) {
+      const all = await context()
+      return captureLayer({ ...all, fetcher: fetcherFor(all.set.folders, []) }, { baseRoot, layerPath }, transfer)
+    },
     receive: async (from, root, transfer = {}) => receiveDisk(await context(), from, root, transfer),
     has: async (root) => (await options.open()).some((folder) => folder.hasDisk(root)),
     async open(root): Promise<StoredDisk> {
