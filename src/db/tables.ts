@@ -8,6 +8,10 @@ export interface Tables {
   operation: OperationTable
   replica: ReplicaTable
   upload: UploadTable
+  tenant: TenantTable
+  directory_object: DirectoryObjectTable
+  directory_link: DirectoryLinkTable
+  directory_secret: DirectorySecretTable
 }
 
 /** Facts of this installation that were drawn once: ids, keys' fingerprints. */
@@ -118,6 +122,50 @@ export interface UploadTable {
   storage_class: string | null
   created_ms: number
   expires_ms: number | null
+}
+
+export interface TenantTable {
+  tenant_id: string
+  display_name: string
+  /** Lower case. */
+  default_domain: string
+  created_ms: number
+}
+
+/** A user, group, application or service principal. Ids are lower case. */
+export interface DirectoryObjectTable {
+  tenant_id: string
+  object_id: string
+  kind: string
+  /** Lower case: a user's principal name, else the display name. */
+  name_key: string
+  app_id: string | null
+  /** What no two objects of the server may share: a principal name, a client id, a principal's client id in its tenant. */
+  unique_key: string
+  /** Of a guest. */
+  home_tenant_id: string | null
+  home_object_id: string | null
+  /** JSON: the object without tenant, id and kind. Never holds a secret. */
+  body: string
+  created_ms: number
+}
+
+/** `object_id` is a member or an owner of the object `of_id`, or holds the directory role with that template id. */
+export interface DirectoryLinkTable {
+  tenant_id: string
+  kind: string
+  of_id: string
+  object_id: string
+}
+
+/** Hashes of users' passwords and of applications' secrets. */
+export interface DirectorySecretTable {
+  tenant_id: string
+  object_id: string
+  key_id: string
+  hash: string
+  start_ms: number
+  end_ms: number | null
 }
 
 export type Db = Kysely<Tables>

@@ -1,7 +1,17 @@
+import type { JsonObject } from '../base/json.ts'
+
 /**
  * What the directory knows, in Microsoft Graph's words: tenants and their users, groups, applications and service
  * principals. Ids are lower-case GUIDs, times ISO 8601 in UTC. Secrets are here only as hashes.
  */
+
+/** What all objects have beside their own members. */
+interface Described {
+  /** ISO 8601. */
+  readonly createdDateTime?: string | undefined
+  /** Members of Graph that mean nothing here (job titles, app roles …): given back as they came. */
+  readonly details?: JsonObject | undefined
+}
 
 export interface Tenant {
   readonly tenantId: string
@@ -10,7 +20,7 @@ export interface Tenant {
   readonly defaultDomain: string
 }
 
-export interface User {
+export interface User extends Described {
   readonly kind: 'user'
   readonly tenantId: string
   readonly objectId: string
@@ -18,13 +28,14 @@ export interface User {
   readonly userPrincipalName: string
   readonly displayName: string
   readonly mail?: string | undefined
+  readonly mailNickname?: string | undefined
   readonly accountEnabled: boolean
   readonly userType: 'Member' | 'Guest'
   /** Of a guest: who it is in its own tenant. It signs in there, with that password. */
   readonly home?: { readonly tenantId: string; readonly objectId: string } | undefined
 }
 
-export interface Group {
+export interface Group extends Described {
   readonly kind: 'group'
   readonly tenantId: string
   readonly objectId: string
@@ -55,7 +66,7 @@ export interface KeyCredential {
 }
 
 /** An app registration; it lives in its home tenant. */
-export interface Application {
+export interface Application extends Described {
   readonly kind: 'application'
   readonly tenantId: string
   readonly objectId: string
@@ -72,7 +83,7 @@ export interface Application {
 }
 
 /** What an application is inside one tenant: this is what roles are assigned to. */
-export interface ServicePrincipal {
+export interface ServicePrincipal extends Described {
   readonly kind: 'servicePrincipal'
   readonly tenantId: string
   readonly objectId: string
@@ -84,6 +95,9 @@ export interface ServicePrincipal {
   readonly accountEnabled: boolean
   /** Of a managed identity: the id of the resource that it belongs to. */
   readonly alternativeNames: readonly string[]
+  /** Credentials of this principal alone; those of its application are good for it too. */
+  readonly passwordCredentials?: readonly PasswordCredential[] | undefined
+  readonly keyCredentials?: readonly KeyCredential[] | undefined
 }
 
 export type DirectoryObject = User | Group | Application | ServicePrincipal
@@ -106,6 +120,9 @@ export interface Directory {
   listGroupIdsOf(tenantId: string, objectId: string): Promise<readonly string[]>
   /** In constant time, against slow hashes; false for an unknown user after the same time. */
   isPassword(user: User | undefined, password: string): Promise<boolean>
-  /** Whether it is one of the application's secrets that are valid now. */
-  isClientSecret(application: Application | undefined, secret: string): Promise<boolean>
+  /**
+   * Whether it is one of the application's secrets that are valid now, or, where a tenant is named, of its principal
+   * there (`az ad sp credential reset` gives secrets to principals).
+   */
+  isClientSecret(application: Application | undefined, secret: string, tenantId?: string): Promise<boolean>
 }

@@ -18,6 +18,10 @@ import { qemuProvider } from '../compute/qemu/qemu-provider.ts'
 import { resourceTypes } from '../contract/resource-types.ts'
 import { openDatabase } from '../db/open.ts'
 import type { Db } from '../db/tables.ts'
+import type { Directory } from '../directory/directory.ts'
+import { openDirectory } from '../directory/open-directory.ts'
+import type { DirectoryRoom } from '../directory/room.ts'
+import { ensureInstallation } from '../directory/tenants.ts'
 import type { GalleryDependencies } from '../gallery/dependencies.ts'
 import { galleriesBehaviour } from '../gallery/galleries.ts'
 import { imageVersionsBehaviour } from '../gallery/image-versions.ts'
@@ -79,6 +83,9 @@ export async function wire(config: ServerConfig, clock: Clock, logger: Logger): 
     displayName: 'Goldleaf',
     state: 'Enabled',
   })
+  const directoryRoom = describeDirectory(installation, db, clock)
+  await ensureInstallation(directoryRoom)
+  const directory = openDirectory(directoryRoom)
   const stores = cleanup.use(await createDiskStores({ regions: config.regions, logger }))
   const regions = regionDirectory(config.regions)
   const room = { config, db, stores, regions, clock, logger }
@@ -106,7 +113,7 @@ export async function wire(config: ServerConfig, clock: Clock, logger: Logger): 
   const parts = cleanup.move()
   return {
     installation,
-    register: (app) => registerRoutes(app, { room, installation, transfer, compute, gallery, work }),
+    register: (app) => registerRoutes(app, { room, installation, directory, transfer, compute, gallery, work }),
     async start(addresses) {
       ownAddresses.push(...addresses)
       await work.run()
@@ -120,6 +127,7 @@ export async function wire(config: ServerConfig, clock: Clock, logger: Logger): 
 interface Parts {
   readonly room: Room
   readonly installation: Installation
+  readonly directory: Directory
   readonly transfer: Transfer
   readonly compute: Compute
   readonly gallery: GalleryDependencies
@@ -173,6 +181,17 @@ interface Room {
   readonly regions: RegionDirectory
   readonly clock: Clock
   readonly logger: Logger
+}
+
+function describeDirectory(installation: Installation, db: Db, clock: Clock): DirectoryRoom {
+  const { tenantId, objectId, clientId: appId } = installation
+  return {
+    db,
+    clock,
+    operator: { tenantId, objectId, appId, isSecret: (secret) => installation.isClientSecret(secret) },
+    // Rights are kept by nobody yet.
+    onDeleted: async () => {},
+  }
 }
 
 function diskLimit(config: ServerConfig): number {
