@@ -109,8 +109,7 @@ export function completeVersion(draft: DraftShape, facts: CompleteFacts): DraftS
   const profile = objectAt(draft.properties, 'publishingProfile')
   const home = facts.regions?.find(draft.location)
   const given = Array.isArray(profile['targetRegions']) ? profile['targetRegions'] : []
-  const isShallow = profile['replicationMode'] === 'Shallow'
-  const wanted = given.length > 0 || isShallow || home === undefined ? given : [{ name: home.displayName }]
+  const wanted = given.length > 0 || home === undefined ? given : [{ name: home.displayName }]
   const strategy = typeof profile['storageAccountStrategy'] === 'string' ? profile['storageAccountStrategy'] : undefined
   const isStrategic = strategy !== undefined || facts.apiVersion >= preferZrsSince
   const globalType = profile['storageAccountType'] ?? (isStrategic ? undefined : 'Standard_LRS')

@@ -10,11 +10,12 @@ import { findResource } from '../resources/resource.rows.ts'
 import type { FoundSource, GalleryDependencies } from './dependencies.ts'
 import { galleryProblems } from './problems.ts'
 import { listReplicas } from './replica.rows.ts'
+import type { Replica } from './replica.rows.ts'
 import { checkQuota } from './quota.ts'
 import { showReplicationStatus } from './replication-status.ts'
 import { checkTargetRegions } from './target-regions.ts'
 import { versionActions } from './version-actions.ts'
-import { versionProperties } from './version-properties.ts'
+import { isShallow, versionProperties } from './version-properties.ts'
 import { parseVersionSource } from './version-sources.ts'
 import type { DiskSourceName } from './version-sources.ts'
 
@@ -93,8 +94,6 @@ function checkPublishingProfile(change: Change, nowMs: number, deps: GalleryDepe
   const after = versionProperties(change.after)
   const before = change.before && versionProperties(change.before)
   const profile = after.publishingProfile
-  if (profile?.replicationMode === 'Shallow')
-    throw galleryProblems.ReplicationModeNotSupported({}, { target: `${profilePath}.replicationMode` })
   checkNotSupportedYet(profile)
   const endOfLife = profile?.endOfLifeDate
   if (
@@ -111,6 +110,7 @@ function checkPublishingProfile(change: Change, nowMs: number, deps: GalleryDepe
       replicaCount: profile?.replicaCount,
       maximumReplicas: deps.limits.maximumReplicas,
       allowsRemoval: after.safetyProfile?.allowDeletionOfReplicatedLocations,
+      isShallow: profile?.replicationMode === 'Shallow',
     },
     deps.regions,
   )
@@ -120,11 +120,15 @@ function checkPublishingProfile(change: Change, nowMs: number, deps: GalleryDepe
 async function checkSource(change: Change, context: RequestContext, deps: GalleryDependencies): Promise<void> {
   const source = parseVersionSource(versionProperties(change.after).storageProfile ?? {})
   const definition = await definitionOf(change, deps)
+  // Without a copy the bytes must be where the version is.
+  const home = isShallow(change.after) ? change.after.location : undefined
   if (source.kind === 'version') {
     await context.authorize(versionRead, source.id)
     const version = await findResource(deps.db, source.id.toLowerCase())
     const replicas = version ? await listReplicas(deps.db, version.key) : []
-    if (!version || !replicas.some((replica) => replica.state === 'Completed'))
+    const isUsable = (replica: Replica): boolean =>
+      replica.state === 'Completed' && (home === undefined || replica.region === home)
+    if (!version || !replicas.some(isUsable))
       throw galleryProblems.SourceNotFound({ id: source.id }, { target: `${storagePath}.source.id` })
     const from = await findResource(deps.db, version.parentKey)
     const { osType, hyperVGeneration } = (from?.properties ?? {}) as Partial<GalleryImageProperties>
@@ -135,6 +139,8 @@ async function checkSource(change: Change, context: RequestContext, deps: Galler
     const found = await admitDiskSource(disk.from, change, context, deps)
     checkSize(found.virtualSizeBytes, deps)
     const id = disk.from.kind === 'disk' ? disk.from.id : disk.from.uri
+    if (home !== undefined && found.place.kind === 'stored' && found.place.region !== home)
+      throw galleryProblems.SourceNotFound({ id }, { target: `${storagePath}.osDiskImage.source.id` })
     checkFits(id, found, definition)
   }
 }

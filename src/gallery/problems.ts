@@ -201,9 +201,10 @@ export const galleryProblems = defineProblems({
     say: (f: { what: string; location: string; limit: number; used: number }) =>
       `Operation could not be completed as it results in exceeding approved ${f.what} quota. Additional details - Location: ${f.location}, Current Limit: ${f.limit}, Current Usage: ${f.used}, Additional Required: 1. Delete some, or raise the limit in the server's configuration.`,
   },
-  ReplicationModeNotSupported: {
+  ShallowOneReplica: {
     kind: 'invalid',
-    code: 'OperationNotAllowed',
-    say: () => "replicationMode 'Shallow' is not supported by this server yet. Use 'Full'.",
+    code: 'InvalidParameter',
+    say: (f: { location: string }) =>
+      `A gallery image version with replicationMode 'Shallow' has one replica, in its own region '${f.location}': nothing of it is copied. Name that region only, with a replica count of 1, or use replicationMode 'Full'.`,
   },
 })

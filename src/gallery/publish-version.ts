@@ -11,8 +11,7 @@ import type { StoredResult, TransferOptions, TransferProgress } from '../store/d
 import { DiskMissing, FrameCorrupt, FrameMissing, ManifestCorrupt } from '../store/errors.ts'
 import { isTransient } from '../work/failure.ts'
 import type { Operation, StepContext, Workflow } from '../work/workflow.ts'
-import type { GalleryDependencies, SourcePlace } from './dependencies.ts'
-import { checkSize, findDiskSource } from './image-versions.ts'
+import type { GalleryDependencies } from './dependencies.ts'
 import { findParentRoot } from './parent-root.ts'
 import { galleryProblems } from './problems.ts'
 import {
@@ -26,8 +25,8 @@ import {
   syncReplicas,
 } from './replica.rows.ts'
 import type { Replica } from './replica.rows.ts'
-import { versionProperties, wantedReplicas } from './version-properties.ts'
-import { parseVersionSource } from './version-sources.ts'
+import { findKeptClasses, findSourcePlace, sourceLuns } from './source-places.ts'
+import { isShallow, versionProperties, wantedReplicas } from './version-properties.ts'
 
 interface PublishInput extends JsonObject {
   readonly versionId: string
@@ -78,16 +77,11 @@ async function plan(step: PublishStep, deps: GalleryDependencies): Promise<Json>
   const version = await getVersion(step, deps)
   const before = await listReplicas(deps.db, version.key)
   const luns = before.length > 0 ? unique(before.map((replica) => replica.lun)) : await sourceLuns(version, deps)
-  const wanted = wantedReplicas(version, luns, deps.regions)
+  const keptIn = isShallow(version) ? await findKeptClasses(version, luns, before, deps) : undefined
+  const wanted = wantedReplicas(version, luns, deps.regions, keptIn)
   await deps.db.transaction().execute((tx) => syncReplicas(tx, version.key, wanted))
   if (before.some((old) => !wanted.some((want) => want.region === old.region))) deps.requestSweep()
   return { luns }
-}
-
-async function sourceLuns(version: Resource, deps: GalleryDependencies): Promise<readonly number[]> {
-  const source = parseVersionSource(versionProperties(version).storageProfile ?? {})
-  if (source.kind === 'disks') return source.disks.map((disk) => disk.lun)
-  return unique((await listReplicas(deps.db, source.id.toLowerCase())).map((replica) => replica.lun))
 }
 
 async function ingest(step: PublishStep, deps: GalleryDependencies): Promise<void> {
@@ -97,7 +91,7 @@ async function ingest(step: PublishStep, deps: GalleryDependencies): Promise<voi
   for (const replica of home) {
     const isSomewhere = replicas.some((other) => other.lun === replica.lun && other.state === 'Completed')
     if (isSomewhere) continue
-    const place = await findPlace(version, replica, deps)
+    const place = await findSourcePlace(version, replica, deps)
     await transfer(step, replica, version, deps, (options) => {
       if (place.kind === 'file')
         return deps.stores
@@ -106,23 +100,6 @@ async function ingest(step: PublishStep, deps: GalleryDependencies): Promise<voi
       return copyDisk(deps, replica, place, options)
     })
   }
-}
-
-async function findPlace(version: Resource, replica: Replica, deps: GalleryDependencies): Promise<SourcePlace> {
-  const source = parseVersionSource(versionProperties(version).storageProfile ?? {})
-  if (source.kind === 'disks') {
-    const disk = source.disks.find((named) => named.lun === replica.lun)
-    if (!disk) throw galleryProblems.OneSourceOnly({})
-    const found = await findDiskSource(disk.from, deps)
-    checkSize(found.virtualSizeBytes, deps)
-    return found.place
-  }
-  const held = (await listReplicas(deps.db, source.id.toLowerCase())).filter(
-    (other) => other.lun === replica.lun && other.state === 'Completed',
-  )
-  const best = held.find((other) => other.region === replica.region) ?? held[0]
-  if (best?.root === undefined) throw galleryProblems.SourceNotFound({ id: source.id })
-  return { kind: 'stored', region: best.region, storageClass: best.storageClass, root: best.root }
 }
 
 async function replicate(step: PublishStep, deps: GalleryDependencies): Promise<void> {

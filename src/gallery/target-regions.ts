@@ -20,6 +20,8 @@ export interface TargetRegionFacts {
   readonly maximumReplicas: number
   /** safetyProfile.allowDeletionOfReplicatedLocations; undefined for versions made before it existed. */
   readonly allowsRemoval: boolean | undefined
+  /** Nothing is copied: one replica, where the source is (behaviour.md B7, B9). */
+  readonly isShallow?: boolean
 }
 
 const profile = 'galleryImageVersion.properties.publishingProfile'
@@ -46,7 +48,14 @@ export function checkTargetRegions(facts: TargetRegionFacts, regions: RegionDire
       { regions: facts.targets.map((target) => target.name).join(','), location: facts.location },
       { target: targetsPath },
     )
+  if (facts.isShallow === true) checkShallow(facts)
   if (facts.allowsRemoval === false) checkNothingRemoved(facts)
+}
+
+function checkShallow({ targets, replicaCount, location }: TargetRegionFacts): void {
+  const counts = [replicaCount ?? 1, ...targets.map((target) => target.regionalReplicaCount ?? 1)]
+  if (targets.length > 1 || counts.some((count) => count > 1))
+    throw galleryProblems.ShallowOneReplica({ location }, { target: targetsPath })
 }
 
 function checkClass(target: TargetRegion, displayName: string, zones: number, before: readonly TargetRegion[]): void {

@@ -1,7 +1,7 @@
 import type { GalleryImageVersionProperties } from '../contract/gallery-image-versions.ts'
 import type { RegionDirectory } from '../base/region.ts'
 import type { Resource } from '../resources/resource.ts'
-import { isStorageClass } from '../store/disk-store.ts'
+import { isStorageClass, type StorageClass } from '../store/disk-store.ts'
 import type { Candidate } from './latest.ts'
 import { osDiskLun } from './replica.rows.ts'
 import type { Replica, WantedReplica } from './replica.rows.ts'
@@ -32,8 +32,20 @@ export function toCandidate(version: Resource, replicas: readonly Replica[], reg
   }
 }
 
-/** One row for each disk in each target region. */
-export function wantedReplicas(version: Resource, luns: readonly number[], regions: RegionDirectory): WantedReplica[] {
+export function isShallow(version: { readonly properties: Resource['properties'] }): boolean {
+  return versionProperties(version).publishingProfile?.replicationMode === 'Shallow'
+}
+
+/**
+ * One row for each disk in each target region. `keptIn`: the class in which a disk lies already, by LUN, where nothing
+ * is to be copied.
+ */
+export function wantedReplicas(
+  version: Resource,
+  luns: readonly number[],
+  regions: RegionDirectory,
+  keptIn: ReadonlyMap<number, StorageClass> = new Map(),
+): WantedReplica[] {
   const profile = versionProperties(version).publishingProfile
   return (profile?.targetRegions ?? []).flatMap((target) => {
     const region = regions.find(target.name)
@@ -43,7 +55,7 @@ export function wantedReplicas(version: Resource, luns: readonly number[], regio
       versionKey: version.key,
       lun,
       region: region.name,
-      storageClass,
+      storageClass: keptIn.get(lun) ?? storageClass,
       replicaCount: target.regionalReplicaCount ?? profile?.replicaCount ?? 1,
     }))
   })

@@ -47,11 +47,6 @@ suite('not supported yet, and said so', () => {
         ),
     ],
     [
-      'shallow replication',
-      () =>
-        refused(newVersion, versionBody(uri, { replicationMode: 'Shallow' }), /'Shallow' is not supported.*Use 'Full'/),
-    ],
-    [
       'encryption with a disk encryption set',
       () =>
         refused(
