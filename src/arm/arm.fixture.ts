@@ -73,7 +73,7 @@ export async function startArm(options: TestArmOptions = {}) {
         throw new Problem('unauthenticated', 'AuthenticationFailed', "The 'Authorization' header is missing.")
       if (header !== 'Bearer good')
         throw new Problem('unauthenticated', 'InvalidAuthenticationToken', 'The access token is invalid.')
-      return { objectId: 'oid', tenantId, name: 'tester' }
+      return { objectId: 'oid', tenantId, name: 'tester', kind: 'servicePrincipal', appId: 'tester', roles: [] }
     },
     authorize: options.authorize ?? (async () => {}),
     ...(options.pageSize === undefined ? {} : { pageSize: options.pageSize }),

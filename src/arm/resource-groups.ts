@@ -32,7 +32,7 @@ interface DeletionInput extends JsonObject {
   readonly subscriptionId: string
   readonly resourceGroup: string
   readonly baseUrl: string
-  readonly caller: { readonly objectId: string; readonly tenantId: string; readonly name: string }
+  readonly caller: JsonObject
 }
 
 /** DELETE of a group: 404 where there is none, else 202 with Location only (CLIENTS.md); a second DELETE joins the first. */
@@ -49,7 +49,7 @@ export async function deleteResourceGroup(engine: Engine, call: Call, type: Reso
     subscriptionId: row.subscriptionId,
     resourceGroup: row.name,
     baseUrl,
-    caller: { objectId: caller.objectId, tenantId: caller.tenantId, name: caller.name },
+    caller: { ...caller },
   }
   if (!(await markForRemoval(engine, call, row, { workflow: workflowName, input })))
     throw resourceProblems.ResourceChanged({ id: row.id })
@@ -161,7 +161,7 @@ async function removeOne(
 ): Promise<ProblemRecord | undefined> {
   const type = engine.findType(row.type)
   if (!type) return { code: 'InvalidResourceType', message: `The type '${row.type}' is not known to this server.` }
-  const caller: CallerFacts = input.caller
+  const caller = parseCaller(input.caller)
   const apiVersion = type.apiVersions.at(-1) ?? ''
   const nowMs = engine.clock.now()
   const facts = { caller, apiVersion, baseUrl: input.baseUrl, nowMs, query: {}, signal }
@@ -181,11 +181,28 @@ async function removeOne(
 function parseInput(input: JsonObject): DeletionInput {
   const { subscriptionId, resourceGroup, baseUrl, caller } = input
   if (!isJsonObject(caller)) throw new Error('the input of a group deletion names no caller')
-  const text = (value: unknown): string => (typeof value === 'string' ? value : '')
   return {
-    subscriptionId: text(subscriptionId),
-    resourceGroup: text(resourceGroup),
-    baseUrl: text(baseUrl),
-    caller: { objectId: text(caller['objectId']), tenantId: text(caller['tenantId']), name: text(caller['name']) },
+    subscriptionId: textOf(subscriptionId),
+    resourceGroup: textOf(resourceGroup),
+    baseUrl: textOf(baseUrl),
+    caller,
   }
+}
+
+/** Groups are asked for anew: the deletion may run long after the token was made. */
+function parseCaller(caller: JsonObject): CallerFacts {
+  const { kind, roles } = caller
+  return {
+    objectId: textOf(caller['objectId']),
+    tenantId: textOf(caller['tenantId']),
+    name: textOf(caller['name']),
+    kind: kind === 'user' || kind === 'managedIdentity' ? kind : 'servicePrincipal',
+    appId: textOf(caller['appId']),
+    upn: typeof caller['upn'] === 'string' ? caller['upn'] : undefined,
+    roles: Array.isArray(roles) ? roles.map(textOf) : [],
+  }
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : ''
 }

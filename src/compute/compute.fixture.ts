@@ -128,7 +128,7 @@ const region = (folder: string): Region => ({
 
 export function contextOf(query: Record<string, string> = {}): RequestContext {
   return {
-    caller: { objectId: 'me', tenantId: 't', name: 'me' },
+    caller: { objectId: 'me', tenantId: 't', name: 'me', kind: 'servicePrincipal', appId: 'me', roles: [] },
     apiVersion: '2024-07-01',
     baseUrl: 'https://here',
     nowMs: systemClock.now(),

@@ -5,10 +5,7 @@ import { identityProblems } from './problems.ts'
 import { createTokenVerifier } from './token.ts'
 
 /** An authenticated caller. */
-export interface Caller extends CallerFacts {
-  /** The application (client) id. */
-  readonly appId: string
-}
+export type Caller = CallerFacts
 
 /** Turns an Authorization header (or its absence) into a caller, or throws the Problem that ARM answers. */
 export type Authenticator = (authorizationHeader: string | undefined) => Promise<Caller>
@@ -16,14 +13,23 @@ export type Authenticator = (authorizationHeader: string | undefined) => Promise
 /** Longer than any token of ours: a header beyond it is refused before it is decoded. */
 const longestHeader = 16_384
 
-export function createAuthenticator(deps: { installation: Installation; clock: Clock }): Authenticator {
-  const verifier = createTokenVerifier(deps.installation, deps.clock)
+export interface AuthenticatorDeps {
+  readonly installation: Installation
+  readonly clock: Clock
+  /** Whether a tenant is one of this server's; default: the installation's own tenant only. */
+  readonly isTenant?: ((tenantId: string) => Promise<boolean>) | undefined
+}
+
+export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
+  const { installation, clock } = deps
+  const isTenant = deps.isTenant ?? (async (tenantId: string) => tenantId === installation.tenantId)
+  const verifier = createTokenVerifier({ installation, clock, isTenant })
   return async (header) => {
     if (header === undefined || header.trim() === '') throw identityProblems.AuthenticationMissing({})
     const token = header.length > longestHeader ? undefined : /^Bearer +([^\s]+) *$/i.exec(header)?.[1]
     if (token === undefined) throw identityProblems.AuthenticationFailedInvalidHeader({})
-    const { objectId, tenantId, appId } = await verifier.verify(token)
-    // As Azure's createdBy shows a service principal: by its application id.
-    return { objectId, tenantId, appId, name: appId }
+    const principal = await verifier.verify(token)
+    // As Azure's createdBy shows them: a user by its principal name, a program by its application id.
+    return { ...principal, name: principal.upn ?? principal.appId }
   }
 }

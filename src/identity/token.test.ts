@@ -34,6 +34,7 @@ suite('access tokens', () => {
     oid: home.objectId,
     tid: home.tenantId,
     appid: home.clientId,
+    idtyp: 'app',
     iat: nowSeconds,
     nbf: nowSeconds,
     exp: nowSeconds + 3_600,
@@ -50,13 +51,26 @@ suite('access tokens', () => {
     assert.equal(expiresSeconds, nowSeconds + 3_600)
     const { appid, oid, tid, exp } = decodeJwt(token)
     assert.deepEqual([appid, oid, tid, exp], [home.clientId, home.objectId, home.tenantId, expiresSeconds])
-    const caller = { objectId: home.objectId, tenantId: home.tenantId, appId: home.clientId, name: home.clientId }
+    const caller = { ...principal(), kind: 'servicePrincipal', roles: [], name: home.clientId }
     assert.deepEqual(await authenticate(`Bearer ${token}`), caller)
     assert.deepEqual(await authenticate(`bearer  ${token}`), caller)
   })
 
   test('a token made by hand with the right key and claims is good: the refusals below are for one reason each', async () => {
     await authenticate(`Bearer ${await forge({})}`)
+  })
+
+  test('users, managed identities, app roles and other tenants of this server come through', async () => {
+    const signer = createTokenSigner(home, clock)
+    const tenantId = '22222222-2222-2222-2222-222222222222'
+    const isTenant = async (id: string) => id === tenantId
+    const read = createAuthenticator({ installation: home, clock, isTenant })
+    const user = { objectId: 'o', tenantId, appId: 'a', kind: 'user' as const, upn: 'alice@x', roles: ['R'] }
+    assert.deepEqual(await read(`Bearer ${(await signer.sign(user, armAudience)).token}`), { ...user, name: 'alice@x' })
+    const machine = { objectId: 'o', tenantId, appId: 'a', kind: 'managedIdentity' as const, resourceId: '/x' }
+    assert.equal((await read(`Bearer ${(await signer.sign(machine, armAudience)).token}`)).kind, 'managedIdentity')
+    const own = await signer.sign(principal(), armAudience)
+    await assert.rejects(read(`Bearer ${own.token}`), { code: 'InvalidAuthenticationTokenTenant' })
   })
 
   const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url')
@@ -119,7 +133,7 @@ suite('access tokens', () => {
 
   test('a caller owns the subscriptions of its tenant, no others, whatever the spelling of the scope', async () => {
     const authorize = createAuthorizer({ findTenantOf: async (id) => ({ s1: home.tenantId, s2: 'other' })[id] })
-    const caller = { objectId: home.objectId, tenantId: home.tenantId, name: 'x' }
+    const caller = { ...principal(), name: 'x', kind: 'servicePrincipal' as const, roles: [] }
     for (const scope of [
       '/',
       '/subscriptions',

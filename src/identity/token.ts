@@ -1,9 +1,11 @@
 import { SignJWT, errors, jwtVerify } from 'jose'
 import { Type } from 'typebox'
+import type { Static } from 'typebox'
 import { Value } from 'typebox/value'
 import type { Clock } from '../base/clock.ts'
 import { Problem } from '../base/problem.ts'
 import { randomUuid } from '../base/random.ts'
+import type { CallerFacts, CallerKind } from '../resources/behaviour.ts'
 import { tokenAlgorithm } from './installation.ts'
 import type { Installation } from './installation.ts'
 import { identityProblems } from './problems.ts'
@@ -23,12 +25,17 @@ export const armAudiences: readonly string[] = [
   'https://management.core.windows.net/',
 ]
 
-/** Who a token speaks for. */
-export interface Principal {
-  readonly objectId: string
-  readonly tenantId: string
-  /** The application (client) id; packer and Terraform read it. */
-  readonly appId: string
+/** Who a token speaks for: a caller, but for the name by which it is shown. */
+export type Principal = Omit<CallerFacts, 'name'>
+
+/** What signing needs; `kind` and `roles` default to a service principal without app roles. */
+export interface TokenSubject extends Pick<Principal, 'objectId' | 'tenantId' | 'appId' | 'upn'> {
+  readonly kind?: CallerKind | undefined
+  readonly roles?: readonly string[] | undefined
+  /** Of a managed identity: the ARM id of the resource that it belongs to (`xms_mirid`). */
+  readonly resourceId?: string | undefined
+  /** How the application proved itself (`appidacr`): it did not, by secret, by certificate. */
+  readonly proof?: 'none' | 'secret' | 'certificate' | undefined
 }
 
 export interface IssuedToken {
@@ -38,8 +45,8 @@ export interface IssuedToken {
 }
 
 export interface TokenSigner {
-  /** Signs a token for one of `armAudiences`. */
-  sign(principal: Principal, audience: string): Promise<IssuedToken>
+  /** Signs an access token for one of `armAudiences`, good for an hour from now. */
+  sign(subject: TokenSubject, audience: string): Promise<IssuedToken>
 }
 
 export interface TokenVerifier {
@@ -55,22 +62,37 @@ export function issuerOf(tenantId: string): string {
   return `urn:goldleaf:tenant:${tenantId}`
 }
 
+const proofNumbers = { none: '0', secret: '1', certificate: '2' } as const
+
+/**
+ * The claims by which Azure's clients and this server know a principal. `idtyp` is only there for programs, as Entra ID
+ * writes it; a managed identity is a program with `xms_mirid`.
+ */
+export function principalClaims(subject: TokenSubject): Record<string, unknown> {
+  const { kind = 'servicePrincipal', roles = [] } = subject
+  return {
+    appid: subject.appId,
+    appidacr:
+      proofNumbers[subject.proof ?? (kind === 'user' ? 'none' : kind === 'managedIdentity' ? 'certificate' : 'secret')],
+    ...(kind === 'user' ? {} : { idtyp: 'app' }),
+    oid: subject.objectId,
+    tid: subject.tenantId,
+    ...(subject.upn === undefined ? {} : { upn: subject.upn, unique_name: subject.upn }),
+    ...(roles.length === 0 ? {} : { roles }),
+    ...(kind === 'managedIdentity' ? { xms_mirid: subject.resourceId ?? '' } : {}),
+    ver: '1.0',
+  }
+}
+
 export function createTokenSigner(installation: Installation, clock: Clock): TokenSigner {
   return {
-    async sign(principal, audience) {
+    async sign(subject, audience) {
       const nowSeconds = Math.floor(clock.now() / 1000)
       const expiresSeconds = nowSeconds + tokenLifetimeSeconds
-      const token = await new SignJWT({
-        appid: principal.appId,
-        appidacr: '1',
-        idtyp: 'app',
-        oid: principal.objectId,
-        tid: principal.tenantId,
-        ver: '1.0',
-      })
+      const token = await new SignJWT(principalClaims(subject))
         .setProtectedHeader({ alg: tokenAlgorithm, typ: 'JWT', kid: installation.publicJwk.kid })
-        .setIssuer(issuerOf(principal.tenantId))
-        .setSubject(principal.objectId)
+        .setIssuer(issuerOf(subject.tenantId))
+        .setSubject(subject.objectId)
         .setAudience(audience)
         .setIssuedAt(nowSeconds)
         .setNotBefore(nowSeconds)
@@ -87,13 +109,24 @@ const claimsSchema = Type.Object({
   tid: Type.String({ minLength: 1 }),
   appid: Type.String({ minLength: 1 }),
   iat: Type.Number(),
+  iss: Type.String(),
+  idtyp: Type.Optional(Type.Literal('app')),
+  upn: Type.Optional(Type.String()),
+  roles: Type.Optional(Type.Array(Type.String())),
+  xms_mirid: Type.Optional(Type.String()),
 })
+
+function principalOf(claims: Static<typeof claimsSchema>): Principal {
+  const { oid, tid, appid, idtyp, upn, roles = [], xms_mirid: machine } = claims
+  const kind = idtyp === undefined ? 'user' : machine === undefined ? 'servicePrincipal' : 'managedIdentity'
+  return { objectId: oid, tenantId: tid, appId: appid, kind, roles, ...(upn === undefined ? {} : { upn }) }
+}
 
 function formatUtc(seconds: unknown): string {
   return typeof seconds === 'number' ? new Date(seconds * 1000).toISOString() : 'unknown'
 }
 
-function problemOf(error: unknown, installation: Installation, nowMs: number): Problem {
+function problemOf(error: unknown, nowMs: number): Problem {
   if (error instanceof Problem) return error
   if (error instanceof errors.JWTExpired)
     return identityProblems.ExpiredAuthenticationToken(
@@ -102,11 +135,6 @@ function problemOf(error: unknown, installation: Installation, nowMs: number): P
     )
   if (error instanceof errors.JWTClaimValidationFailed) {
     const { payload, claim } = error
-    if (claim === 'iss')
-      return identityProblems.InvalidAuthenticationTokenTenant(
-        { issuer: String(payload.iss), expected: issuerOf(installation.tenantId) },
-        { cause: error },
-      )
     if (claim === 'aud')
       return identityProblems.InvalidAuthenticationTokenAudience(
         { audience: String(payload.aud), allowed: armAudiences },
@@ -118,11 +146,18 @@ function problemOf(error: unknown, installation: Installation, nowMs: number): P
   return identityProblems.InvalidAuthenticationToken({}, { cause: error })
 }
 
+interface VerifierDeps {
+  readonly installation: Installation
+  readonly clock: Clock
+  readonly isTenant: (tenantId: string) => Promise<boolean>
+}
+
 /**
- * Checks, in this order: form, algorithm (pinned: `none` and HMAC confusion end here), signature, issuer, audience,
- * times, tenant. What an unsigned or foreign-signed token claims is never looked at.
+ * Checks, in this order: form, algorithm (pinned: `none` and HMAC confusion end here), signature, audience, times,
+ * issuer and tenant, which must name the same tenant of this server. What an unsigned or foreign-signed token claims is
+ * never looked at.
  */
-export function createTokenVerifier(installation: Installation, clock: Clock): TokenVerifier {
+export function createTokenVerifier({ installation, clock, isTenant }: VerifierDeps): TokenVerifier {
   return {
     async verify(token) {
       const nowMs = clock.now()
@@ -130,23 +165,22 @@ export function createTokenVerifier(installation: Installation, clock: Clock): T
         const { payload } = await jwtVerify(token, installation.verifyingKey, {
           algorithms: [tokenAlgorithm],
           typ: 'JWT',
-          issuer: issuerOf(installation.tenantId),
           audience: [...armAudiences],
           currentDate: new Date(nowMs),
           clockTolerance: clockToleranceSeconds,
-          requiredClaims: ['exp', 'nbf', 'iat', 'oid', 'tid', 'appid'],
+          requiredClaims: ['exp', 'nbf', 'iat', 'iss', 'oid', 'tid', 'appid'],
         })
         if (!Value.Check(claimsSchema, payload)) throw identityProblems.InvalidAuthenticationToken({})
         if (payload.iat > nowMs / 1000 + clockToleranceSeconds)
           throw identityProblems.InvalidAuthenticationToken({ reason: 'It was issued in the future.' })
-        if (payload.tid !== installation.tenantId)
+        if (payload.iss !== issuerOf(payload.tid) || !(await isTenant(payload.tid)))
           throw identityProblems.InvalidAuthenticationTokenTenant({
-            issuer: issuerOf(payload.tid),
+            issuer: payload.iss,
             expected: issuerOf(installation.tenantId),
           })
-        return { objectId: payload.oid, tenantId: payload.tid, appId: payload.appid }
+        return principalOf(payload)
       } catch (error) {
-        throw problemOf(error, installation, nowMs)
+        throw problemOf(error, nowMs)
       }
     },
   }

@@ -5,10 +5,24 @@ import type { Draft, Resource } from './resource.ts'
 
 /** Who calls, as far as a domain may know: domain code never looks at tokens. */
 export interface CallerFacts {
+  /** In the tenant of `tenantId`: what roles are assigned to. */
   readonly objectId: string
+  /** The tenant that the token is for: a guest acts in the host's tenant. */
   readonly tenantId: string
+  /** As `createdBy` and the activity log show the caller: a user's principal name, otherwise the application id. */
   readonly name: string
+  readonly kind: CallerKind
+  /** The application (client) id: of the program itself, or of the one through which a user signed in. */
+  readonly appId: string
+  /** A user's principal name. */
+  readonly upn?: string | undefined
+  /** App roles that the token states. */
+  readonly roles: readonly string[]
+  /** Groups that the token states; undefined: it states none, ask the directory. */
+  readonly groupIds?: readonly string[] | undefined
 }
+
+export type CallerKind = 'user' | 'servicePrincipal' | 'managedIdentity'
 
 /** What a hook is told about the request it serves. */
 export interface RequestContext {

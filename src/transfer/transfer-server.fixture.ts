@@ -80,7 +80,7 @@ export async function startTransferServer(options: ServerOptions = {}): Promise<
     defaultSubscriptionId: subscriptionId,
     authenticate: async (header) => {
       if (header !== `Bearer ${token}`) throw new Problem('unauthenticated', 'InvalidAuthenticationToken', 'no')
-      return { objectId: 'o', tenantId: 't', name: 'n', appId: 'a' }
+      return { objectId: 'o', tenantId: 't', name: 'n', kind: 'servicePrincipal', appId: 'a', roles: [] }
     },
     authorize: async (_caller, _action, scope) => {
       if (!scope.startsWith(`/subscriptions/${subscriptionId}`))
