@@ -1,10 +1,11 @@
 // The part of docs/compatibility.md that follows from src/contract. `node tools/compatibility.ts` writes it;
 // test/docs/compatibility.test.ts says when it is out of step.
-import { readFileSync, writeFileSync } from 'node:fs'
+import { globSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { subscriptionsApiVersions } from '../src/contract/api-versions.ts'
 import type { ActionDeclaration, ResourceTypeDeclaration, Timing } from '../src/contract/resource-type.ts'
 import { resourceTypes } from '../src/contract/resource-types.ts'
+import type { ClientReport } from '../test/clients/client-report.ts'
 import { toolConfig } from './config.ts'
 
 export const compatibilityFile = join(toolConfig.root, 'docs', 'compatibility.md')
@@ -53,6 +54,28 @@ function rowsOf(type: ResourceTypeDeclaration): readonly Row[] {
   return [...rows, ...type.actions.map((action) => actionRow(path, action))]
 }
 
+const clientsFolder = join(toolConfig.root, 'docs/clients')
+
+/** What ran (`npm run test:clients` writes a file a client): commands down, the clients of a family across. */
+function clientTables(): readonly string[] {
+  const reports = globSync('*.json', { cwd: clientsFolder })
+    .toSorted()
+    .map((file) => ({
+      family: file.split('-')[0] ?? '',
+      ...(JSON.parse(readFileSync(join(clientsFolder, file), 'utf8')) as ClientReport),
+    }))
+  return [...new Set(reports.map(({ family }) => family))].map((family) => {
+    const own = reports.filter((report) => report.family === family)
+    const commands = [...new Set(own.flatMap((report) => report.commands.map(({ command }) => command)))]
+    const rows = commands.map((command) => {
+      const states = own.map((report) => report.commands.find((one) => one.command === command)?.state ?? 'not run')
+      return `| \`${command}\` | ${states.join(' | ')} |`
+    })
+    const head = `| command | ${own.map(({ client }) => client).join(' | ')} |`
+    return ['', head, `| --- |${' --- |'.repeat(own.length)}`, ...rows].join('\n')
+  })
+}
+
 /** The generated text, between its marks. */
 export function compatibilityTables(): string {
   const sections = resourceTypes.map((type) => {
@@ -61,7 +84,8 @@ export function compatibilityTables(): string {
     return [`### ${type.type}`, '', `api-versions ${showVersions(type.apiVersions)}`, '', ...head, ...rows].join('\n')
   })
   const others = `Subscriptions, their locations, tenants: api-versions ${showVersions(subscriptionsApiVersions)}.`
-  return [begin, '', ...sections.flatMap((section) => [section, '']), others, '', end].join('\n')
+  const clients = ['## Clients, command by command', '', 'What ran, by `npm run test:clients`.', ...clientTables()]
+  return [begin, '', ...sections.flatMap((section) => [section, '']), others, '', ...clients, '', end].join('\n')
 }
 
 /** The file with the generated part as it should be. */

@@ -13,7 +13,7 @@ import { join } from 'node:path'
 /** /usr/sbin holds mkfs.vfat and sfdisk and is not on every user's PATH. */
 export const searchPath = [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin', '/sbin']
 
-/** @type {Readonly<Record<'qemu' | 'diskBuilding' | 'testing', readonly SystemPackage[]>>} */
+/** @type {Readonly<Record<'qemu' | 'diskBuilding' | 'testing' | 'clients', readonly SystemPackage[]>>} */
 export const packageSets = {
   qemu: [
     { name: 'qemu-system-x86', shows: 'qemu-system-x86_64', why: 'runs the virtual machines' },
@@ -32,6 +32,17 @@ export const packageSets = {
   testing: [
     { name: 'curl', shows: 'curl', why: 'checks in tests what an ordinary client makes of the server' },
     { name: 'openssl', shows: 'openssl', why: 'checks certificates in tests' },
+  ],
+  clients: [
+    { name: 'azure-cli', shows: '/usr/bin/az', why: 'the real az of Debian, taken for a walk' },
+    { name: 'python3-azure', shows: '/usr/lib/python3/dist-packages/azure/mgmt/compute', why: 'the Python SDK' },
+    { name: 'golang-go', shows: 'go', why: 'compiles the walk of the Go SDK' },
+    {
+      name: 'golang-github-azure-azure-sdk-for-go-dev',
+      shows: '/usr/share/gocode/src/github.com/Azure/azure-sdk-for-go',
+      why: 'the Go SDK',
+    },
+    { name: 'debootstrap', shows: 'debootstrap', why: 'lays a newer Debian into a folder, for its newer az' },
   ],
 }
 

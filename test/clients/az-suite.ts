@@ -1,0 +1,40 @@
+import { after, before } from 'node:test'
+import { startGoldleaf } from '../support/goldleaf.ts'
+import type { RunningGoldleaf } from '../support/goldleaf.ts'
+import { openAz } from './az.ts'
+import type { Az, AzInstallation } from './az.ts'
+import { walkDefinitions, walkDeletion, walkVersions } from './az-galleries.ts'
+import { walkSignIn } from './az-sign-in.ts'
+import { clientSuite } from './client-report.ts'
+import { uploadPackage, uploadVhd } from './uploads.ts'
+
+/** The walk that every az is taken through, against a server of its own. */
+export function azSuite(
+  client: string,
+  slug: string,
+  installation: AzInstallation & { readonly noWaitSends: boolean },
+): void {
+  clientSuite(client, slug, (step) => {
+    let server: RunningGoldleaf
+    let az: Az
+    before(async () => {
+      server = await startGoldleaf()
+      az = await openAz(installation, server)
+    })
+    after(async () => {
+      await az[Symbol.asyncDispose]()
+      await server[Symbol.asyncDispose]()
+    })
+    const walk = {
+      az: () => az,
+      step,
+      noWaitSends: installation.noWaitSends,
+      vhdUri: () => uploadVhd(server, 'azaccount', 'linux.vhd'),
+      packageUri: () => uploadPackage(server, 'azaccount', 'tool.tar'),
+    }
+    walkSignIn(walk, () => server)
+    walkDefinitions(walk)
+    walkVersions(walk)
+    walkDeletion(walk)
+  })
+}

@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { RunningGoldleaf } from '../support/goldleaf.ts'
+
+/** One installed az: Debian's own on this system, or another in a chroot. */
+export interface AzInstallation {
+  /** Root folder of a chroot that has it; undefined: this system. */
+  readonly chroot?: string
+  /** What its authority is: 2.45 can only be told not to ask the public cloud by the ADFS form (CLIENTS.md). */
+  readonly authority: 'adfs' | 'plain'
+}
+
+export interface AzResult {
+  readonly code: number
+  /** Parsed output; undefined where there is none. */
+  readonly json: unknown
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** The real az with a configuration folder of its own, pointed at one server. */
+export interface Az extends AsyncDisposable {
+  /** Runs it; must exit with 0. Answers its output, parsed from JSON. */
+  run(...args: readonly string[]): Promise<AzDocument>
+  /** Runs it to its end, whatever that is. */
+  attempt(...args: readonly string[]): Promise<AzResult>
+  /** Writes a file that az can read; answers the name to give it. */
+  file(name: string, text: string): Promise<string>
+}
+
+/** What tests look at in az's answers: any member, checked where it is used. */
+// oxlint-disable-next-line typescript/no-explicit-any -- az's answers have the shape of the whole of Azure
+export type AzDocument = any
+
+const timeoutMs = 120_000
+
+export async function openAz(installation: AzInstallation, server: Pick<RunningGoldleaf, 'env'>): Promise<Az> {
+  const inside = await mkdtemp(
+    join(installation.chroot === undefined ? tmpdir() : join(installation.chroot, 'tmp'), 'az-'),
+  )
+  const seen = installation.chroot === undefined ? inside : inside.slice(installation.chroot.length)
+  await mkdir(join(inside, 'config'))
+  await copyFile(server.env.caFile, join(inside, 'ca.pem'))
+  const environment = {
+    PATH: '/usr/bin:/bin:/usr/sbin:/sbin',
+    HOME: seen,
+    LANG: 'C.UTF-8',
+    AZURE_CONFIG_DIR: `${seen}/config`,
+    REQUESTS_CA_BUNDLE: `${seen}/ca.pem`,
+    AZURE_CORE_COLLECT_TELEMETRY: '0',
+    AZURE_CORE_NO_COLOR: '1',
+    AZURE_CORE_DISABLE_CONFIRM_PROMPT: '1',
+  }
+  const [program = '', ...before] = commandOf(installation)
+  const attempt = (...args: readonly string[]): Promise<AzResult> =>
+    new Promise((resolve) => {
+      const options = { env: environment, timeout: timeoutMs, maxBuffer: 64 * 1024 * 1024 }
+      execFile(program, [...before, ...args, '--only-show-errors', '-o', 'json'], options, (error, stdout, stderr) => {
+        const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 1
+        resolve({ code, json: parse(stdout), stdout, stderr })
+      })
+    })
+  const az: Az = {
+    attempt,
+    async run(...args) {
+      const { code, json, stdout, stderr } = await attempt(...args)
+      assert.equal(code, 0, `az ${args.join(' ')}\n${stderr}${stdout}`)
+      return json as AzDocument
+    },
+    async file(name, text) {
+      await writeFile(join(inside, name), text)
+      return `${seen}/${name}`
+    },
+    async [Symbol.asyncDispose]() {
+      await rm(inside, { recursive: true, force: true })
+    },
+  }
+  await registerCloud(az, installation, server)
+  return az
+}
+
+/** In a chroot az wants /proc: mounted for this one process, so that nothing is left behind. */
+function commandOf({ chroot }: AzInstallation): readonly string[] {
+  if (chroot === undefined) return ['az']
+  return ['unshare', '-m', 'sh', '-c', 'mount -t proc proc "$0/proc" && exec chroot "$0" az "$@"', chroot]
+}
+
+async function registerCloud(
+  az: Az,
+  { authority }: AzInstallation,
+  { env }: Pick<RunningGoldleaf, 'env'>,
+): Promise<void> {
+  const base = env.endpoint
+  const endpoints = {
+    resourceManager: base,
+    activeDirectory: authority === 'adfs' ? `${base}/adfs` : base,
+    activeDirectoryResourceId: base,
+    activeDirectoryGraphResourceId: base,
+    microsoftGraphResourceId: `${base}/`,
+    management: base,
+    gallery: base,
+  }
+  const suffixes = { storageEndpoint: 'blob.goldleaf.local', keyvaultDns: '.vault.goldleaf.local' }
+  const file = await az.file('cloud.json', JSON.stringify({ endpoints, suffixes }))
+  if (authority === 'plain') await az.run('config', 'set', 'core.instance_discovery=false')
+  await az.run('cloud', 'register', '-n', 'Goldleaf', '--cloud-config', `@${file}`)
+  await az.run('cloud', 'set', '-n', 'Goldleaf')
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
