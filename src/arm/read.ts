@@ -118,7 +118,7 @@ export async function listScope(
   return { key, resourceGroupKey: key }
 }
 
-function listAnswer(
+export function listAnswer(
   engine: Engine,
   call: Call,
   type: ResourceTypeDeclaration,

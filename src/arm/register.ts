@@ -20,6 +20,7 @@ import {
   readTenants,
 } from './subscriptions.ts'
 import { resourceGroupType } from './target.ts'
+import { listView, readView, removeView } from './views.ts'
 import { writeResource } from './write.ts'
 
 type Run = (call: Call) => Promise<Answer>
@@ -75,6 +76,13 @@ function addTypeRoutes(engine: Engine, type: ResourceTypeDeclaration, route: Rou
   const segments = path.split('/')
   const item = segments.map((segment, index) => `${segment}/:name${index}`).join('/')
   const itemUrl = `${groupPath}/providers/${namespace}/${item}`
+  const view = engine.behaviour(type.type)?.view
+  if (view) {
+    route('GET', itemUrl, (call) => readView(engine, call, type, view))
+    route('GET', itemUrl.slice(0, itemUrl.lastIndexOf('/')), (call) => listView(engine, call, type, view))
+    if (type.delete !== undefined) route('DELETE', itemUrl, (call) => removeView(engine, call, type, view))
+    return
+  }
   addItemRoutes(engine, type, itemUrl, route)
   if (type.delete !== undefined) route('DELETE', itemUrl, (call) => deleteTarget(engine, call, type))
   const parent = findParentType(engine, type)

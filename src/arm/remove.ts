@@ -1,6 +1,6 @@
 import { permissionOf } from '../contract/permissions.ts'
 import type { ResourceTypeDeclaration } from '../contract/resource-type.ts'
-import type { DbOrTx } from '../db/tables.ts'
+import type { DbOrTx, Tx } from '../db/tables.ts'
 import type { CallerFacts, RequestContext } from '../resources/behaviour.ts'
 import { armPath, resourceProblems } from '../resources/problems.ts'
 import { deleteResource, findResource, listSomeChildren, lockResource } from '../resources/resource.rows.ts'
@@ -72,15 +72,20 @@ export async function removeResource(engine: Engine, request: RemovalRequest): P
 
 /** Answers undefined where somebody else wrote the row meanwhile. */
 async function removeOnce(engine: Engine, request: RemovalRequest, row: Resource): Promise<Removal | undefined> {
-  const started = await engine.behaviour(row.type)?.remove?.(row, request.context)
+  const behaviour = engine.behaviour(row.type)
+  const started = await behaviour?.remove?.(row, request.context)
+  const check = async (tx: Tx): Promise<void> => {
+    await checkNoChildren(tx, row)
+    await behaviour?.commitRemove?.(tx, row, request.context)
+  }
   const start = started ?? (request.type.delete === 'async' ? completeAtOnce : undefined)
   if (start) {
-    const isMarked = await markForRemoval(engine, request, row, start, (tx) => checkNoChildren(tx, row))
+    const isMarked = await markForRemoval(engine, request, row, start, check)
     return isMarked ? { kind: 'started', operationId: request.requestId, resource: row } : undefined
   }
   const isGone = await engine.db.transaction().execute(async (tx) => {
     await lockResource(tx, row.key)
-    await checkNoChildren(tx, row)
+    await check(tx)
     return deleteResource(tx, row.key, row)
   })
   return isGone ? { kind: 'done' } : undefined

@@ -46,13 +46,16 @@ async function writeOnce(engine: Engine, call: Call, target: Target, context: Re
   const { type, id } = target
   const behaviour = engine.behaviour(type.type)
   const method = call.method === 'PATCH' ? 'PATCH' : 'PUT'
-  const before = method === 'PATCH' ? await getTarget(engine, target) : await findTarget(engine, target)
+  const found = method === 'PATCH' ? await getTarget(engine, target) : await findTarget(engine, target)
+  const recalled = found ? undefined : await behaviour?.recall?.(id, call.body, context)
+  const before = found ?? recalled
   checkConditions(call, id.id, before)
   await checkParent(engine, target, (key) => findResource(engine.db, key))
   if (before) await checkIdle(engine, target, before, method)
   else checkName(target)
   const draft = draftOf(engine, call, target, before, method)
-  let change: Change = { kind: before ? 'update' : 'create', id, before, after: draft, method }
+  const kind = before ? 'update' : 'create'
+  let change: Change = { kind, id, before, after: draft, method, recalled: recalled !== undefined }
   if (behaviour?.prepare) change = { ...change, after: await behaviour.prepare(change, context) }
   await behaviour?.check?.(change, context)
   const started = await behaviour?.write?.(change, context)
@@ -61,7 +64,7 @@ async function writeOnce(engine: Engine, call: Call, target: Target, context: Re
   const next = nextRow(call, target, change, start !== undefined)
   await engine.db.transaction().execute(async (tx) => {
     await checkParent(engine, target, (key) => lockResource(tx, key))
-    const written = before ? await updateResource(tx, next, before) : await insertResource(tx, next)
+    const written = found ? await updateResource(tx, next, found) : await insertResource(tx, next)
     if (!written) throw new LostRace()
     await behaviour?.commit?.(tx, change, context)
     if (start) await startWork(engine, tx, call, next, change.kind, start)

@@ -60,7 +60,7 @@ export function projectResource(
     ...(systemData !== undefined && isShown('systemData') ? { systemData } : {}),
     properties: {
       ...showObject(propertiesSchema(type), properties, view),
-      provisioningState: resource.provisioningState,
+      ...(type.stateless === true ? {} : { provisioningState: resource.provisioningState }),
     },
   }
 }

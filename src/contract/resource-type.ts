@@ -132,6 +132,8 @@ export interface ResourceTypeDeclaration {
   /** Where it can be listed besides under its parent (or resource group). */
   readonly listInSubscription: boolean
   readonly actions: readonly ActionDeclaration[]
+  /** Azure shows no provisioningState for this type. */
+  readonly stateless?: boolean
   /** Has `location` and `tags`. */
   readonly tracked: boolean
   /** Accepted query words of GET: `$expand` values, `$select` values. */

@@ -5,6 +5,7 @@ import { galleryImageVersions } from './gallery-image-versions.ts'
 import { resourceGroups } from './resource-groups.ts'
 import type { ResourceTypeDeclaration } from './resource-type.ts'
 import { snapshots } from './snapshots.ts'
+import { softDeletedVersions } from './soft-deleted-versions.ts'
 import { virtualMachines } from './virtual-machines.ts'
 
 /** Every ARM type this server has; parents before children. */
@@ -13,6 +14,7 @@ export const resourceTypes: readonly ResourceTypeDeclaration[] = [
   galleries,
   galleryImages,
   galleryImageVersions,
+  softDeletedVersions,
   disks,
   snapshots,
   virtualMachines,

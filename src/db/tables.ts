@@ -12,6 +12,8 @@ export interface Tables {
   directory_object: DirectoryObjectTable
   directory_link: DirectoryLinkTable
   directory_secret: DirectorySecretTable
+  soft_deleted: SoftDeletedTable
+  artifact_file: ArtifactFileTable
 }
 
 /** Facts of this installation that were drawn once: ids, keys' fingerprints. */
@@ -166,6 +168,30 @@ export interface DirectorySecretTable {
   hash: string
   start_ms: number
   end_ms: number | null
+}
+
+/** A version in the recycle bin; its replica rows stay and keep its bytes alive. */
+export interface SoftDeletedTable {
+  /** Key of the version. */
+  version_key: string
+  definition_key: string
+  gallery_key: string
+  /** JSON of the resource's row as it was. */
+  resource: string
+  deleted_ms: number
+  deleted_by: string
+  /** From then on nothing may be made of it any more. */
+  consumption_end_ms: number
+  /** From then on it may be removed for good at any time. */
+  hard_delete_ms: number
+}
+
+/** A file of an application or script version: the store keeps whole sectors, this is what it really has. */
+export interface ArtifactFileTable {
+  version_key: string
+  /** The `lun` of its replica rows. */
+  file: number
+  size_bytes: number
 }
 
 export type Db = Kysely<Tables>

@@ -1,20 +1,25 @@
 import type { GalleryProperties } from '../contract/galleries.ts'
 import type { Tx } from '../db/tables.ts'
-import type { Behaviour, Change } from '../resources/behaviour.ts'
+import type { Behaviour, Change, RequestContext } from '../resources/behaviour.ts'
 import { checkQuota } from './quota.ts'
 import { listResourcesOfType } from '../resources/resource.rows.ts'
 import type { GalleryDependencies } from './dependencies.ts'
 import { galleryProblems } from './problems.ts'
+import { emptyWith } from './recycle-bin.ts'
+import { findSoftDeletePolicy, withPolicyPeriods } from './soft-delete.ts'
+
+const longestPeriodDays = 365
 
 /** What `galleries` mean: a name of their own in the subscription, and a unique name for sharing (behaviour.md B1, B2). */
-export function galleriesBehaviour(deps: Pick<GalleryDependencies, 'limits'>): Behaviour {
+export function galleriesBehaviour(deps: Pick<GalleryDependencies, 'limits' | 'requestSweep'>): Behaviour {
   return {
     type: 'Microsoft.Compute/galleries',
-    async prepare(change) {
+    async prepare(change, context) {
       const identifier = { uniqueName: `${change.id.subscriptionId}-${change.id.name.toUpperCase()}` }
-      return { ...change.after, properties: { ...change.after.properties, identifier } }
+      const properties = withPolicyPeriods(change.after.properties, context.apiVersion)
+      return { ...change.after, properties: { ...properties, identifier } }
     },
-    async check(change) {
+    async check(change, context) {
       const properties = change.after.properties as GalleryProperties
       const permissions = properties.sharingProfile?.permissions ?? 'Private'
       if (permissions !== 'Private')
@@ -22,13 +27,30 @@ export function galleriesBehaviour(deps: Pick<GalleryDependencies, 'limits'>): B
           { permissions },
           { target: 'gallery.properties.sharingProfile.permissions' },
         )
-      if (properties.softDeletePolicy?.isSoftDeleteEnabled)
-        throw galleryProblems.SoftDeleteNotSupported({}, { target: 'gallery.properties.softDeletePolicy' })
+      await checkSoftDelete(change, context)
     },
     async commit(tx, change) {
       await checkQuota(tx, 'Microsoft.Compute/galleries', change, deps.limits)
       if (change.kind === 'create') await checkNameIsFree(tx, change)
     },
+    commitRemove: (tx, gallery) => emptyWith(tx, gallery, deps),
+  }
+}
+
+/** Turning it on needs the right to share (behaviour.md H); its periods are days of a calendar. */
+async function checkSoftDelete(change: Change, context: RequestContext): Promise<void> {
+  const policy = findSoftDeletePolicy(change.after)
+  if (!policy) return
+  if (!findSoftDeletePolicy(change.before))
+    await context.authorize('Microsoft.Compute/galleries/share/action', change.id.id)
+  const periods = [
+    { parameter: 'retentionPeriodInDays', value: policy.retentionDays, minimum: 1 },
+    { parameter: 'gracePeriodInDays', value: policy.graceDays, minimum: 0 },
+  ]
+  for (const { parameter: member, value, minimum } of periods) {
+    const parameter = `gallery.properties.softDeletePolicy.${member}`
+    if (value < minimum || value > longestPeriodDays)
+      throw galleryProblems.OutOfRange({ value, parameter, minimum, maximum: longestPeriodDays }, { target: parameter })
   }
 }
 

@@ -9,6 +9,7 @@ import type { Draft } from '../resources/resource.ts'
 import { findResource } from '../resources/resource.rows.ts'
 import type { FoundSource, GalleryDependencies } from './dependencies.ts'
 import { galleryProblems } from './problems.ts'
+import { commitRecall, planRemoval, recallVersion, restoredDraft } from './recycle-bin.ts'
 import { listReplicas } from './replica.rows.ts'
 import type { Replica } from './replica.rows.ts'
 import { checkQuota } from './quota.ts'
@@ -27,13 +28,19 @@ const storagePath = 'galleryImageVersion.properties.storageProfile'
 export function imageVersionsBehaviour(deps: GalleryDependencies): Behaviour {
   return {
     type: 'Microsoft.Compute/galleries/images/versions',
-    prepare: async (change, context) => withPublishedDate(change, context.nowMs),
+    recall: (id, body, context) => recallVersion(id, body, context, deps),
+    prepare: async (change, context) =>
+      change.recalled ? restoredDraft(change) : withPublishedDate(change, context.nowMs),
     async check(change, context) {
       checkPublishingProfile(change, context.nowMs, deps)
       if (change.kind === 'create' || change.before?.provisioningState === 'Failed')
         await checkSource(change, context, deps)
     },
-    commit: (tx, change) => checkQuota(tx, 'Microsoft.Compute/galleries/images/versions', change, deps.limits),
+    async commit(tx, change) {
+      if (change.recalled) await commitRecall(tx, change)
+      const counted = change.recalled ? { ...change, kind: 'create' as const } : change
+      await checkQuota(tx, 'Microsoft.Compute/galleries/images/versions', counted, deps.limits)
+    },
     write: async (change) =>
       changesReplicas(change) || (await hasFailedReplica(change, deps))
         ? { workflow: 'publish-version', input: { versionId: change.id.id } }
@@ -44,7 +51,7 @@ export function imageVersionsBehaviour(deps: GalleryDependencies): Behaviour {
       if (!properties.safetyProfile?.blockDeletionBeforeEndOfLife || endOfLife === undefined) return
       if (Date.parse(endOfLife) > context.nowMs) throw galleryProblems.BlockedBeforeEndOfLife({})
     },
-    remove: async (version) => ({ workflow: 'retire-version', input: { versionId: version.id } }),
+    remove: (version) => planRemoval(version, deps),
     async show(version, context) {
       const words = (context.query['$expand'] ?? '').split(',').map((word) => word.trim().toLowerCase())
       if (!words.includes('replicationstatus')) return version.properties

@@ -9,6 +9,7 @@ import { checkQuota } from './quota.ts'
 import { resolveLatest } from './latest.ts'
 import type { Latest } from './latest.ts'
 import { galleryProblems } from './problems.ts'
+import { emptyWith } from './recycle-bin.ts'
 import { listReplicasOf } from './replica.rows.ts'
 import { toCandidate } from './version-properties.ts'
 
@@ -18,7 +19,9 @@ interface ImageDependencies {
 }
 
 /** What image definitions mean: one publisher/offer/sku each in a gallery, dates ahead, `latest` explained. */
-export function imagesBehaviour(deps: ImageDependencies & Pick<GalleryDependencies, 'limits'>): Behaviour {
+export function imagesBehaviour(
+  deps: ImageDependencies & Pick<GalleryDependencies, 'limits' | 'requestSweep'>,
+): Behaviour {
   return {
     type: 'Microsoft.Compute/galleries/images',
     async check(change, context) {
@@ -31,6 +34,7 @@ export function imagesBehaviour(deps: ImageDependencies & Pick<GalleryDependenci
       await checkQuota(tx, 'Microsoft.Compute/galleries/images', change, deps.limits)
       if (change.kind === 'create') await checkIdentifierIsFree(tx, change)
     },
+    commitRemove: (tx, definition) => emptyWith(tx, definition, deps),
     actions: { resolveLatest: (call) => explainLatest(call, deps) },
   }
 }

@@ -183,11 +183,23 @@ export const galleryProblems = defineProblems({
     say: (f: { permissions: string }) =>
       `Sharing with permissions '${f.permissions}' is not supported by this server yet. Leave sharingProfile out, or set permissions to 'Private'.`,
   },
-  SoftDeleteNotSupported: {
+  VersionInRecycleBin: {
+    kind: 'conflict',
+    code: 'Conflict',
+    say: (f: { id: string; purgeId: string }) =>
+      `The version '${f.id}' was deleted and is in the recycle bin of its gallery, so its name is taken. Bring it back by a PUT with properties.restore: true (api-version 2024-03-03 or later), or remove it for good by DELETE ${f.purgeId}.`,
+  },
+  NothingToRestore: {
+    kind: 'absent',
+    code: 'ResourceNotFound',
+    say: (f: { id: string }) =>
+      `There is no deleted version '${f.id}' to restore: the recycle bin of its gallery does not hold it, or its retention is over. List softDeletedArtifactTypes/Images/artifacts/{definition}/versions to see what it holds.`,
+  },
+  ArtifactTypeUnknown: {
     kind: 'invalid',
-    code: 'OperationNotAllowed',
-    say: () =>
-      'Soft delete is not supported by this server yet. Leave softDeletePolicy out, or set isSoftDeleteEnabled to false.',
+    code: 'InvalidParameter',
+    say: (f: { value: string }) =>
+      `The value '${f.value}' of parameter artifactType is invalid. Image versions are kept after deletion: use 'Images'.`,
   },
   ReplicaNotHere: {
     kind: 'absent',

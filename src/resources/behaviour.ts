@@ -44,6 +44,8 @@ export interface Change {
   readonly before: Resource | undefined
   readonly after: Draft
   readonly method: 'PUT' | 'PATCH'
+  /** `before` is what `recall` answered: this PUT brings it back. */
+  readonly recalled?: boolean
 }
 
 /** A durable workflow to start together with the resource row. */
@@ -65,12 +67,31 @@ export type ActionResult =
   | { readonly kind: 'started'; readonly start: StartWork; inTransaction?(tx: Tx): Promise<void> }
 
 /**
+ * The resources of a type that are no rows of their own but seen through others: what is in a recycle bin. They are read,
+ * listed and removed; nothing writes them. Ids come in the spelling of the request.
+ */
+export interface ResourceView {
+  find(id: ArmId, context: RequestContext): Promise<Resource | undefined>
+  /** All of one parent; the engine sorts and pages. Throws ResourceNotFound where there is no such parent. */
+  list(parent: ArmId, context: RequestContext): Promise<readonly Resource[]>
+  /** The work that removes one; it may run twice. */
+  remove?(resource: Resource, context: RequestContext): Promise<StartWork>
+}
+
+/**
  * The hooks by which a domain gives a declared resource type its meaning. All are optional: a type without hooks is
  * plain data. Order for a write: contract validation -> prepare -> check -> transaction { row, commit, work }.
  */
 export interface Behaviour {
   /** Canonical type: `Microsoft.Compute/galleries`. */
   readonly type: string
+  /** For types whose resources are seen through others; without it they are rows. */
+  readonly view?: ResourceView
+  /**
+   * What a PUT of a name without a row brings back (soft delete): it then counts as what was there before, and `commit`
+   * takes it out of where it rests. `body` as the client sent it. Throws where the name may not be used.
+   */
+  recall?(id: ArmId, body: unknown, context: RequestContext): Promise<Resource | undefined>
   /** Completes the draft (computed and default values); pure but for look-ups. */
   prepare?(change: Change, context: RequestContext): Promise<Draft>
   /** Refuses the change by throwing a Problem; nothing has been written yet. */
@@ -81,6 +102,8 @@ export interface Behaviour {
   write?(change: Change, context: RequestContext): Promise<StartWork | undefined>
   /** Refuses a removal by throwing a Problem. Children are checked by the engine. */
   checkRemove?(resource: Resource, context: RequestContext): Promise<void>
+  /** Runs in the transaction that marks or removes the row; repeats checks that races could break. */
+  commitRemove?(tx: Tx, resource: Resource, context: RequestContext): Promise<void>
   /** The work that removes it; undefined: the row is removed at once. */
   remove?(resource: Resource, context: RequestContext): Promise<StartWork | undefined>
   /** Adds read-only members to what a GET shows, e.g. replicationStatus or instanceView; returns merged properties. */

@@ -28,6 +28,7 @@ import { imageVersionsBehaviour } from '../gallery/image-versions.ts'
 import { imagesBehaviour } from '../gallery/images.ts'
 import { publishVersion, retireVersion } from '../gallery/publish-version.ts'
 import { listLiveRoots } from '../gallery/replica.rows.ts'
+import { purgeOverdue, purgeVersion, recycleBinBehaviour, recycleVersion } from '../gallery/recycle-bin.ts'
 import { resolveImage } from '../gallery/resolve-image.ts'
 import { verifyVersion } from '../gallery/verify-version.ts'
 import { baseUrlOf } from '../http/request-facts.ts'
@@ -55,6 +56,7 @@ import type { Sweeper } from './sweeper.ts'
 
 const sweepEveryMs = 10 * 60_000
 const sweepDelayMs = 3_000
+const purgeEveryMs = 10 * 60_000
 /** A client may take its time; the address dies by itself. */
 const serialLogName = /^[0-9a-f-]{36}$/
 
@@ -110,6 +112,7 @@ export async function wire(config: ServerConfig, clock: Clock, logger: Logger): 
   const gallery = galleryDependencies(room, transfer, compute, sweeper, ownAddresses)
   const work = cleanup.use(createWorkEngine(room, gallery, compute))
   addSchedules(work, sweeper, transfer, clock)
+  work.every('purge-recycle-bins', purgeEveryMs, (signal) => purgeOverdue(gallery, signal))
   const parts = cleanup.move()
   return {
     installation,
@@ -159,6 +162,7 @@ function registerRoutes(app: FastifyInstance, { room, installation, transfer, co
       galleriesBehaviour(gallery),
       imagesBehaviour(gallery),
       imageVersionsBehaviour(gallery),
+      recycleBinBehaviour(gallery),
       ...compute.behaviours,
     ],
     db,
@@ -268,6 +272,8 @@ function createWorkEngine(room: Room, gallery: GalleryDependencies, compute: Com
       publishVersion(gallery),
       retireVersion(gallery),
       verifyVersion(gallery),
+      recycleVersion(),
+      purgeVersion(gallery),
       ...compute.workflows,
     ],
   })

@@ -38,15 +38,6 @@ suite('not supported yet, and said so', () => {
         ),
     ],
     [
-      'soft delete',
-      () =>
-        refused(
-          'galleries/soft',
-          gallery({ softDeletePolicy: { isSoftDeleteEnabled: true } }),
-          /Soft delete is not supported.*Leave softDeletePolicy out/,
-        ),
-    ],
-    [
       'encryption with a disk encryption set',
       () =>
         refused(

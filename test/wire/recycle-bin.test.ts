@@ -1,0 +1,177 @@
+import assert from 'node:assert/strict'
+import { after, before, suite, test } from 'node:test'
+import { computeClient } from '../support/compute-client.ts'
+import { seededBytes } from '../support/disks.ts'
+import { armCaller, eventually, startGoldleaf } from '../support/goldleaf.ts'
+import type { Answer } from '../support/goldleaf.ts'
+import { fixedVhd } from './vhd.ts'
+import { assertRefused, openWire, versionBody } from './wire.ts'
+import type { Wire } from './wire.ts'
+
+const version = 'galleries/soft/images/d/versions'
+const bin = 'galleries/soft/softDeletedArtifactTypes/Images/artifacts/d/versions'
+
+/** Soft delete (behaviour.md I): what is deleted can be brought back with its bytes, until its time is over. */
+suite('the recycle bin of a gallery', { timeout: 120_000 }, () => {
+  let wire: Wire
+  let uri = ''
+  let published: Answer
+  const softGallery = (isSoftDeleteEnabled: boolean): object => ({
+    location: 'westeurope',
+    properties: { softDeletePolicy: { isSoftDeleteEnabled } },
+  })
+  before(async () => {
+    wire = await openWire()
+    await wire.arm.must('PUT', wire.at('galleries/soft'), softGallery(true))
+    await wire.definition('soft/d')
+    uri = await wire.blob('soft.vhd', fixedVhd(seededBytes(8)(2 * 1024 * 1024)))
+    await wire.publish('soft/d/1.0.0', uri, { replicaCount: 2, endOfLifeDate: '2040-01-01' })
+    await wire.publish('soft/d/1.0.1', uri, { targetRegions: [{ name: 'westeurope' }, { name: 'eastus' }] })
+    published = await wire.arm.call('GET', wire.at(`${version}/1.0.1`))
+  })
+  after(() => wire?.[Symbol.asyncDispose]())
+
+  const listed = async (): Promise<string[]> => {
+    const { status, body } = await wire.arm.call('GET', wire.at(bin))
+    assert.equal(status, 200, JSON.stringify(body))
+    return (body.value ?? []).map(({ name }) => name ?? '')
+  }
+  const latest = async (): Promise<string | undefined> => {
+    const asked = { location: 'westeurope' }
+    return (await wire.arm.call('POST', wire.at('galleries/soft/images/d/resolveLatest'), asked)).body.latestVersionName
+  }
+
+  test('a deleted version is out of sight: no GET, no list, not latest, and its name is not free', async () => {
+    assert.equal(await latest(), '1.0.1')
+    await wire.arm.must('DELETE', wire.at(`${version}/1.0.1`))
+    assert.equal((await wire.arm.call('GET', wire.at(`${version}/1.0.1`))).status, 404)
+    const { body } = await wire.arm.call('GET', wire.at(version))
+    assert.deepEqual(
+      body.value?.map(({ name }) => name),
+      ['1.0.0'],
+    )
+    assert.equal(await latest(), '1.0.0')
+    assert.equal(
+      (await wire.arm.call('DELETE', wire.at(`${version}/1.0.1`))).status,
+      204,
+      'a repeated DELETE is harmless',
+    )
+    assert.deepEqual(await listed(), ['1.0.1'])
+    await assertRefused(wire, {
+      why: 'the name is taken',
+      path: wire.at(`${version}/1.0.1`),
+      body: versionBody(uri),
+      status: 409,
+      code: 'Conflict',
+      says: /is in the recycle bin of its gallery.*restore: true.*softDeletedArtifactTypes\/Images\/artifacts\/d\/versions\/1\.0\.1/,
+    })
+  })
+
+  test('the SDK lists it, with its times in the newest api-version', async () => {
+    const client = computeClient(wire.server)
+    const items = await Array.fromAsync(client.softDeletedResource.listByArtifactName('wire', 'soft', 'Images', 'd'))
+    assert.equal(items.length, 1)
+    assert.equal(items[0]?.resourceArmId, wire.id(`${version}/1.0.1`))
+    assert.equal(items[0]?.softDeletedArtifactType, 'Images')
+    assert.ok(Date.parse(items[0]?.softDeletedTime ?? '') > Date.now() - 120_000)
+  })
+
+  test('what holds deleted versions cannot be deleted', async () => {
+    await wire.arm.must('DELETE', wire.at(`${version}/1.0.0`))
+    await assertRefused(wire, {
+      why: 'the definition',
+      method: 'DELETE',
+      path: wire.at('galleries/soft/images/d'),
+      status: 409,
+      code: 'CannotDeleteResource',
+      says: /nested resources exist.*galleries\/soft\/softDeletedArtifactTypes\/Images\/artifacts\/d\/versions\/1\.0\.0/,
+    })
+    assert.deepEqual(await listed(), ['1.0.0', '1.0.1'])
+  })
+
+  test('it comes back as it was, by the location alone as az sends it', async () => {
+    const restored = await wire.arm.must('PUT', wire.at(`${version}/1.0.1`), { location: 'westeurope', tags: {} })
+    assert.equal(restored.status, 200)
+    assert.equal(restored.body.properties?.provisioningState, 'Updating')
+    const { status, body } = await wire.arm.call(
+      'GET',
+      wire.at(`${version}/1.0.1`, undefined, '&$expand=ReplicationStatus'),
+    )
+    assert.equal(status, 200)
+    const { replicationStatus, ...properties } = body.properties ?? {}
+    assert.equal(replicationStatus?.aggregatedState, 'Completed')
+    assert.deepEqual(properties, published.body.properties)
+    assert.equal(await latest(), '1.0.1')
+    assert.deepEqual(await listed(), ['1.0.0'])
+    const verified = await wire.arm.call('POST', wire.at(`${version}/1.0.1/verify`))
+    assert.equal((await wire.arm.settle(verified)).status, 'Succeeded')
+  })
+
+  test('properties.restore says it too; there must be something to restore', async () => {
+    const restore = { location: 'westeurope', properties: { restore: true } }
+    assert.equal((await wire.arm.must('PUT', wire.at(`${version}/1.0.0`), restore)).status, 200)
+    const { body } = await wire.arm.call('GET', wire.at(`${version}/1.0.0`))
+    assert.equal(body.properties?.publishingProfile?.replicaCount, 2)
+    assert.match(body.properties?.publishingProfile?.endOfLifeDate ?? '', /^2040-01-01/)
+    await assertRefused(wire, {
+      why: 'never there',
+      path: wire.at(`${version}/9.9.9`),
+      body: restore,
+      status: 404,
+      code: 'ResourceNotFound',
+      says: /no deleted version .*9\.9\.9' to restore/,
+    })
+    await assertRefused(wire, {
+      why: 'another artifact type',
+      method: 'GET',
+      path: wire.at(bin.replace('Images', 'Applications')),
+      status: 400,
+      code: 'InvalidParameter',
+      says: /'Applications' of parameter artifactType/,
+    })
+  })
+
+  test('kill -9 right after the DELETE and right after the PUT: it is in one place, whole', async () => {
+    const { server } = wire
+    await wire.arm.call('DELETE', wire.at(`${version}/1.0.1`))
+    await server.kill()
+    const second = await startGoldleaf({ data: server.data, earlier: server })
+    const after = armCaller(second)
+    await eventually(async () => {
+      const { body } = await after.call('GET', wire.at(bin))
+      assert.deepEqual(
+        body.value?.map(({ name }) => name),
+        ['1.0.1'],
+      )
+    })
+    assert.equal((await after.call('GET', wire.at(`${version}/1.0.1`))).status, 404)
+    const put = await after.call('PUT', wire.at(`${version}/1.0.1`), { location: 'westeurope' })
+    assert.equal(put.status, 200)
+    await second.kill()
+    await using third = await startGoldleaf({ data: server.data, earlier: server })
+    const last = armCaller(third)
+    await eventually(async () => {
+      const { body } = await last.call('GET', wire.at(`${version}/1.0.1`))
+      assert.equal(body.properties?.provisioningState, 'Succeeded')
+    })
+    assert.deepEqual((await last.call('GET', wire.at(bin))).body.value, [])
+    const verified = await last.settle(await last.call('POST', wire.at(`${version}/1.0.1/verify`)))
+    assert.equal(verified.status, 'Succeeded')
+
+    // Purged: the second DELETE of the life of a version, by the address of what is in the bin.
+    await last.must('DELETE', wire.at(`${version}/1.0.1`))
+    const purged = await last.must('DELETE', wire.at(`${bin}/1.0.1`))
+    assert.equal(purged.status, 202)
+    assert.ok(purged.headers.get('location'))
+    assert.equal((await last.call('DELETE', wire.at(`${bin}/1.0.1`))).status, 204)
+    const again = versionBody(uri.replace(server.env.httpEndpoint, third.env.httpEndpoint))
+    assert.equal((await last.must('PUT', wire.at(`${version}/1.0.1`), again)).status, 201, 'the name is free')
+
+    // With the policy off, what is still in the bin goes with its definition.
+    await last.must('DELETE', wire.at(`${version}/1.0.0`))
+    await last.must('PUT', wire.at('galleries/soft'), softGallery(false))
+    await last.must('DELETE', wire.at(`${version}/1.0.1`))
+    await last.must('DELETE', wire.at('galleries/soft/images/d'))
+    await last.must('DELETE', wire.at('galleries/soft'))
+  })
+})
