@@ -6,6 +6,7 @@ import { resourceProblems } from '../resources/problems.ts'
 import { findSubscription, type Subscription } from '../resources/subscription.rows.ts'
 import type { Engine } from './engine.ts'
 import { armProblems } from './problems.ts'
+import { recordCall } from './record-call.ts'
 
 /** An authenticated request, taken apart; nothing of Fastify goes further in. */
 export interface Call {
@@ -33,7 +34,11 @@ export interface Answer {
 /** Wraps a protocol function as a Fastify handler: who calls first, then the api-version, then the function. */
 export function handler(engine: Engine, run: (call: Call) => Promise<Answer>) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
-    const answer = await run(await readCall(engine, request, reply))
+    const answer = await recordCall(engine, request, reply, async (admitted) => {
+      const call = await readCall(engine, request, reply)
+      admitted(call.caller)
+      return run(call)
+    })
     void reply.code(answer.status)
     if (answer.headers) void reply.headers(answer.headers)
     if (answer.body === undefined) await reply.send()

@@ -1,3 +1,4 @@
+import type { ActivityLog } from '../activity/activity-log.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
 import type { RegionDirectory } from '../base/region.ts'
@@ -13,6 +14,8 @@ export interface ArmOptions {
   readonly behaviours: readonly Behaviour[]
   readonly db: Db
   readonly work: Work
+  /** Is told of every request that does more than read. */
+  readonly activity?: ActivityLog | undefined
   readonly regions: RegionDirectory
   readonly clock: Clock
   readonly logger: Logger

@@ -2,6 +2,7 @@ import type { FastifyInstance, HTTPMethods } from 'fastify'
 import { operationsReadPermission } from '../contract/permissions.ts'
 import type { ResourceTypeDeclaration } from '../contract/resource-type.ts'
 import { runAction } from './action.ts'
+import { readActivityLog, readEventCategories } from './activity-log.ts'
 import { handler, type Answer, type Call } from './call.ts'
 import { createEngine, splitType, type ArmOptions, type Engine } from './engine.ts'
 import { listGenericResources } from './generic-list.ts'
@@ -39,6 +40,7 @@ export function registerArm(app: FastifyInstance, options: ArmOptions): Engine {
     app.route({ method: typeof method === 'string' ? method : [...method], url, handler: handler(engine, run) })
   }
   addSubscriptionRoutes(engine, route)
+  addInsightsRoutes(engine, route)
   for (const type of engine.types) {
     if (type.type === resourceGroupType) addGroupRoutes(engine, type, route)
     else addTypeRoutes(engine, type, route)
@@ -63,6 +65,12 @@ function addSubscriptionRoutes(engine: Engine, route: Routes): void {
   route('GET', `${subscriptionPath}/resources`, (call) => listGenericResources(engine, call))
   route('GET', `${groupPath}/resources`, (call) => listGenericResources(engine, call))
   route('GET', `${subscriptionPath}/operationresults/:operationId`, (call) => readGroupDeletion(engine, call))
+}
+
+function addInsightsRoutes(engine: Engine, route: Routes): void {
+  const values = '/providers/Microsoft.Insights/eventtypes/management/values'
+  for (const base of ['', subscriptionPath]) route('GET', `${base}${values}`, (call) => readActivityLog(engine, call))
+  route('GET', '/providers/Microsoft.Insights/eventcategories', (call) => readEventCategories(engine, call))
 }
 
 function addGroupRoutes(engine: Engine, type: ResourceTypeDeclaration, route: Routes): void {

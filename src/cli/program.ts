@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { Command, Option } from 'commander'
+import { addActivityCommands } from './activity.ts'
 import { exitCodes } from './context.ts'
 import type { CliContext } from './context.ts'
 import { printEnvironment, printToken } from './env.ts'
@@ -33,6 +34,7 @@ export function buildProgram(context: CliContext, setExitCode: (code: number) =>
   addServerCommands(program, context)
   addImageCommands(program, context, setExitCode)
   addVmCommands(program, context)
+  addActivityCommands(program, context)
   return program
 }
 

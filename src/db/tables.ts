@@ -4,6 +4,7 @@ import type { Kysely, Transaction } from 'kysely'
 export interface Tables {
   setting: SettingTable
   subscription: SubscriptionTable
+  activity_event: ActivityEventTable
   resource: ResourceTable
   operation: OperationTable
   replica: ReplicaTable
@@ -27,6 +28,24 @@ export interface SubscriptionTable {
   tenant_id: string
   display_name: string
   state: string
+}
+
+/** Who did what to what, when and with which result (src/activity). Compared columns are in lower case. */
+export interface ActivityEventTable {
+  id: string
+  timestamp_ms: number
+  tenant_id: string
+  /** Empty on the level of the tenant. */
+  subscription_id: string
+  resource_group: string
+  resource_key: string
+  provider: string
+  caller: string
+  correlation_id: string
+  operation_id: string
+  status: string
+  /** JSON: the rest of the event. */
+  facts: string
 }
 
 /** One row of truth per ARM resource (resource groups too): the newest, canonical shape. */

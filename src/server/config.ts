@@ -40,6 +40,8 @@ export interface ServerConfig {
   /** What clients are told to wait between two polls of an operation. */
   readonly retryAfterSeconds: number
   readonly logLevel: LogLevel
+  /** How long the activity log is kept. */
+  readonly activityDays: number
 }
 
 /** The flags of `goldleaf serve`, as text: what is absent comes from the configuration file, then from the defaults. */
@@ -98,6 +100,7 @@ const fileSchema = Type.Object(
     ),
     accelerator: Type.Optional(Type.Enum(['auto', 'kvm', 'tcg'])),
     retryAfterSeconds: Type.Optional(Type.Integer({ minimum: 0, maximum: 3_600 })),
+    activityDays: Type.Optional(Type.Integer({ minimum: 1, maximum: 3_650 })),
     logLevel: Type.Optional(Type.Enum(['debug', 'info', 'warn', 'error', 'silent'])),
   },
   { additionalProperties: false },
@@ -252,6 +255,7 @@ export async function loadConfig(flags: ServerFlags, cwd: string = process.cwd()
     limits: { ...limitProfiles[profile], ...limits },
     accelerator: file.accelerator ?? 'auto',
     retryAfterSeconds: file.retryAfterSeconds ?? 1,
+    activityDays: file.activityDays ?? 90,
     logLevel: flags.logLevel === undefined ? (file.logLevel ?? 'info') : parseLogLevel(flags.logLevel),
   }
 }

@@ -1,6 +1,8 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
+import { createActivityLog } from '../activity/activity-log.ts'
+import type { ActivityLog } from '../activity/activity-log.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
 import { regionDirectory } from '../base/region.ts'
@@ -79,6 +81,7 @@ export async function wire(config: ServerConfig, clock: Clock, logger: Logger): 
   const installation = await openInstallation(config.dataFolder)
   const database = cleanup.use(await openDatabase({ path: join(config.dataFolder, 'goldleaf.db'), clock }))
   const { db } = database
+  const activity = cleanup.use(createActivityLog({ db, clock, logger, retentionDays: config.activityDays }))
   await insertSubscription(db, {
     subscriptionId: installation.subscriptionId,
     tenantId: installation.tenantId,
@@ -90,7 +93,7 @@ export async function wire(config: ServerConfig, clock: Clock, logger: Logger): 
   const directory = openDirectory(directoryRoom)
   const stores = cleanup.use(await createDiskStores({ regions: config.regions, logger }))
   const regions = regionDirectory(config.regions)
-  const room = { config, db, stores, regions, clock, logger }
+  const room = { config, db, stores, regions, clock, logger, activity }
 
   const transfer = await openTransfer({
     dataDir: config.dataFolder,
@@ -111,7 +114,7 @@ export async function wire(config: ServerConfig, clock: Clock, logger: Logger): 
   const ownAddresses: string[] = []
   const gallery = galleryDependencies(room, transfer, compute, sweeper, ownAddresses)
   const work = cleanup.use(createWorkEngine(room, gallery, compute))
-  addSchedules(work, sweeper, transfer, clock)
+  addSchedules(work, sweeper, transfer, room)
   work.every('purge-recycle-bins', purgeEveryMs, (signal) => purgeOverdue(gallery, signal))
   const parts = cleanup.move()
   return {
@@ -138,7 +141,7 @@ interface Parts {
 }
 
 function registerRoutes(app: FastifyInstance, { room, installation, transfer, compute, gallery, work }: Parts): void {
-  const { config, db, stores, regions, clock, logger } = room
+  const { config, db, stores, regions, clock, logger, activity } = room
   const authenticate = createAuthenticator({ installation, clock })
   const authorize = createAuthorizer({
     findTenantOf: async (subscriptionId) => (await findSubscription(db, subscriptionId))?.tenantId,
@@ -167,6 +170,7 @@ function registerRoutes(app: FastifyInstance, { room, installation, transfer, co
     ],
     db,
     work,
+    activity,
     regions,
     clock,
     logger,
@@ -185,6 +189,7 @@ interface Room {
   readonly regions: RegionDirectory
   readonly clock: Clock
   readonly logger: Logger
+  readonly activity: ActivityLog
 }
 
 function describeDirectory(installation: Installation, db: Db, clock: Clock): DirectoryRoom {
@@ -258,7 +263,7 @@ function galleryDependencies(
 }
 
 function createWorkEngine(room: Room, gallery: GalleryDependencies, compute: Compute): WorkEngine {
-  const { db, clock, logger } = room
+  const { db, clock, logger, activity } = room
   return createWork({
     db,
     clock,
@@ -266,7 +271,10 @@ function createWorkEngine(room: Room, gallery: GalleryDependencies, compute: Com
     owner: 'embedded',
     // One server a data folder: refuseSecondServer and the stores' locks see to it.
     reclaimOnStart: true,
-    onSettled: settleResource,
+    async onSettled(tx, operation, outcome) {
+      await settleResource(tx, operation, outcome)
+      await activity.recordEnd(tx, operation, outcome)
+    },
     workflows: [
       completeAtOnceWorkflow,
       publishVersion(gallery),
@@ -279,11 +287,12 @@ function createWorkEngine(room: Room, gallery: GalleryDependencies, compute: Com
   })
 }
 
-function addSchedules(work: WorkEngine, sweeper: Sweeper, transfer: Transfer, clock: Clock): void {
+function addSchedules(work: WorkEngine, sweeper: Sweeper, transfer: Transfer, { clock, activity }: Room): void {
   work.every('sweep-uploads', sweepEveryMs, async () => {
     await transfer.sweep(clock.now())
     await transfer.signer.sweep()
   })
+  work.every('sweep-activity', sweepEveryMs, (signal) => activity.sweep(signal))
   work.every('sweep-stores', sweepEveryMs, (signal) => sweeper.run(signal))
 }
 

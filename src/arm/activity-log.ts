@@ -1,0 +1,76 @@
+import type { EventQuery } from '../activity/event-filter.ts'
+import { parseEventFilter } from '../activity/event-filter.ts'
+import type { ActivityEvent } from '../activity/event.ts'
+import { eventCategories, parseSelect, showEvent } from '../activity/show-event.ts'
+import { getSubscription, type Answer, type Call } from './call.ts'
+import type { Engine } from './engine.ts'
+import { nextLink, readSkipToken } from './paging.ts'
+import { armProblems } from './problems.ts'
+
+const permission = 'Microsoft.Insights/eventtypes/values/read'
+const apiVersions = ['2014-04-01', '2015-04-01', '2017-03-01-preview']
+const pageSize = 200
+
+/**
+ * GET …/providers/Microsoft.Insights/eventtypes/management/values: the activity log of a subscription, or of the
+ * caller's tenant (sign-ins, what was done above subscriptions), newest first. The right is asked where the filter looks:
+ * who may read a resource group may read what was done in it.
+ */
+export async function readActivityLog(engine: Engine, call: Call): Promise<Answer> {
+  checkApiVersion(engine, call)
+  const { activity } = engine
+  if (!activity) throw armProblems.NotFound({ path: call.path })
+  const subscription = call.params['subscriptionId'] === undefined ? undefined : await getSubscription(engine, call)
+  const subscriptionId = subscription?.subscriptionId
+  const { nowMs } = call
+  const query = parseEventFilter(call.query['$filter'], { nowMs, retentionDays: activity.retentionDays })
+  const select = parseSelect(call.query['$select'])
+  await engine.authorize(call.caller, permission, scopeOf(subscriptionId, query))
+  const listKey = `/activity/${subscriptionId ?? call.caller.tenantId}`
+  const after = readPosition(readSkipToken(call, listKey))
+  const scope = { subscriptionId, tenantId: call.caller.tenantId }
+  const events = await activity.page(scope, query, { after, limit: pageSize + 1 })
+  const page = events.slice(0, pageSize)
+  const last = events.length > page.length ? page.at(-1) : undefined
+  const value = page.map((event) => showEvent(event, select))
+  const next = last === undefined ? {} : { nextLink: nextLink(call, positionKey(listKey, last)) }
+  return { status: 200, body: { value, ...next } }
+}
+
+/** GET /providers/Microsoft.Insights/eventcategories */
+export async function readEventCategories(engine: Engine, call: Call): Promise<Answer> {
+  checkApiVersion(engine, call)
+  return { status: 200, body: { value: eventCategories } }
+}
+
+function scopeOf(subscriptionId: string | undefined, query: EventQuery): string {
+  if (subscriptionId === undefined) return '/'
+  const base = `/subscriptions/${subscriptionId}`
+  if (query.resourceKey?.startsWith(`${base}/`)) return query.resourceKey
+  return query.resourceGroup === undefined ? base : `${base}/resourceGroups/${query.resourceGroup}`
+}
+
+function positionKey(listKey: string, { timestampMs, id }: ActivityEvent): string {
+  return `${listKey}/${timestampMs}/${id}`
+}
+
+function readPosition(key: string | undefined): { readonly timestampMs: number; readonly id: string } | undefined {
+  const [id = '', timestamp = ''] = key?.split('/').toReversed() ?? []
+  const timestampMs = Number(timestamp)
+  if (key === undefined) return undefined
+  if (!Number.isSafeInteger(timestampMs)) throw armProblems.InvalidSkipToken({})
+  return { timestampMs, id }
+}
+
+function checkApiVersion(engine: Engine, { apiVersion }: Call): void {
+  if (apiVersions.includes(apiVersion)) return
+  const locations = engine.regions.all.map((region) => region.name)
+  const type = 'eventtypes/values'
+  throw armProblems.NoRegisteredProviderFound({
+    location: locations[0] ?? '',
+    apiVersion,
+    type,
+    supported: apiVersions,
+    locations,
+  })
+}
