@@ -116,8 +116,8 @@ export function createActivityLog(options: ActivityLogOptions): ActivityLog {
       return pageEvents(db, scope, query, page)
     },
     async sweep(signal) {
-      while (!signal?.aborted)
-        if ((await deleteEventsBefore(db, clock.now() - retentionDays * dayMs, sweepBatch)) < sweepBatch) return
+      for (let deleted = sweepBatch; deleted === sweepBatch && signal?.aborted !== true;)
+        deleted = await deleteEventsBefore(db, clock.now() - retentionDays * dayMs, sweepBatch)
     },
     flush,
     async [Symbol.asyncDispose]() {

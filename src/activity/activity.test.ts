@@ -121,11 +121,8 @@ test('an operation ends with the facts of its beginning, wherever that is; old e
   const query = { fromMs: 0, toMs: Infinity }
   const scope = { subscriptionId: 's', tenantId: 't' }
   const all = await log.page(scope, query, { limit: 10 })
-  assert.deepEqual(all.map(({ status, correlationId, caller }) => [status, correlationId, caller?.name]).toSorted(), [
-    ['Failed', 'unknown', 'o'],
-    ['Started', 'c', 'Alice'],
-    ['Succeeded', 'c', 'Alice'],
-  ])
+  const told = all.map(({ status, correlationId, caller }) => `${status} ${correlationId} ${caller?.name}`)
+  assert.deepEqual(new Set(told), new Set(['Failed unknown o', 'Started c Alice', 'Succeeded c Alice']))
   const [first] = await log.page(scope, query, { limit: 1 })
   const rest = await log.page(scope, query, { limit: 10, after: first })
   assert.deepEqual([first, ...rest], all)

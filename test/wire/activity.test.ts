@@ -43,11 +43,8 @@ suite('the activity log', () => {
     assert.equal((await wire.arm.settle(put)).status, 'Succeeded')
     const found = await events(` and correlationId eq '${correlation}'`)
     // Those of one millisecond come in no order.
-    assert.deepEqual(found.map((event) => [event.status.value, event.subStatus.value]).toSorted(), [
-      ['Accepted', 'Created'],
-      ['Started', ''],
-      ['Succeeded', ''],
-    ])
+    const told = found.map((event) => `${event.status.value} ${event.subStatus.value}`)
+    assert.deepEqual(new Set(told), new Set(['Started ', 'Accepted Created', 'Succeeded ']))
     for (const event of found) {
       assert.equal(event.operationName.value, 'Microsoft.Compute/galleries/write')
       assert.equal(event.operationId, put.headers.get('x-ms-request-id'))
