@@ -116,8 +116,10 @@ export function createActivityLog(options: ActivityLogOptions): ActivityLog {
       return pageEvents(db, scope, query, page)
     },
     async sweep(signal) {
-      for (let deleted = sweepBatch; deleted === sweepBatch && signal?.aborted !== true;)
-        deleted = await deleteEventsBefore(db, clock.now() - retentionDays * dayMs, sweepBatch)
+      for (;;) {
+        const deleted = await deleteEventsBefore(db, clock.now() - retentionDays * dayMs, sweepBatch)
+        if (deleted < sweepBatch || signal?.aborted) return
+      }
     },
     flush,
     async [Symbol.asyncDispose]() {

@@ -57,9 +57,8 @@ function factsOf(engine: Engine, request: FastifyRequest, reply: FastifyReply): 
   }
 }
 
-function callerOf(caller: CallerFacts): EventCaller {
-  const { name, objectId, tenantId } = caller
-  return { name, objectId, tenantId, ...('appId' in caller ? { appId: String(caller.appId) } : {}) }
+function callerOf({ name, objectId, tenantId, appId }: CallerFacts): EventCaller {
+  return { name, objectId, tenantId, appId }
 }
 
 /** Bounded, because it is kept; a path that cannot be decoded is kept as it came. */
