@@ -176,7 +176,7 @@ const refusals: {
     path: inGroup('Rg1', 'galleries/g', '2022-08-01'),
     status: 400,
     code: 'NoRegisteredProviderFound',
-    text: /^No registered resource provider found for location 'westeurope' and API version '2022-08-01' for type 'galleries'\. The supported api-versions are '2019-07-01, .*'\. The supported locations are 'westeurope, eastus'\.$/,
+    text: /^No registered resource provider found for location 'westeurope' and API version '2022-08-01' for type 'galleries'\. The supported api-versions are '2018-06-01, .*'\. The supported locations are 'westeurope, eastus'\.$/,
   },
   {
     why: 'an api-version of a child list',
