@@ -3,7 +3,7 @@ import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
 import type { RegionDirectory } from '../base/region.ts'
 import type { ResourceTypeDeclaration } from '../contract/resource-type.ts'
-import type { Db } from '../db/tables.ts'
+import type { Db, Tx } from '../db/tables.ts'
 import type { Behaviour, CallerFacts } from '../resources/behaviour.ts'
 import type { Work } from '../work/workflow.ts'
 
@@ -25,6 +25,8 @@ export interface ArmOptions {
   authenticate(authorization: string | undefined): Promise<CallerFacts>
   /** Throws Azure's AuthorizationFailed unless the caller may do `action` on `scope` (an id). */
   authorize(caller: CallerFacts, action: string, scope: string): Promise<void>
+  /** Runs in the transaction in which a row goes without an operation (`onSettled` of the work engine sees the others). */
+  onRemoved?(tx: Tx, key: string): Promise<void>
   /** Sent with every answer that a client will poll. Default 1. */
   readonly retryAfterSeconds?: number | undefined
   /** Entries of one page of a list. Default 50. */

@@ -86,7 +86,9 @@ async function removeOnce(engine: Engine, request: RemovalRequest, row: Resource
   const isGone = await engine.db.transaction().execute(async (tx) => {
     await lockResource(tx, row.key)
     await check(tx)
-    return deleteResource(tx, row.key, row)
+    const isDeleted = await deleteResource(tx, row.key, row)
+    if (isDeleted) await engine.onRemoved?.(tx, row.key)
+    return isDeleted
   })
   return isGone ? { kind: 'done' } : undefined
 }

@@ -233,6 +233,8 @@ suite('migrations', () => {
       `select * from replica where version_key = 'a'`,
       `select distinct root from replica where region = 'a' and storage_class = 'b'`,
       `select * from upload where address = 'a'`,
+      `select * from role_assignment where tenant_id = 'a' and name > 'b' order by name limit 5`,
+      `select * from role_assignment where scope_key > 'a/' and scope_key < 'a0'`,
     ]
     for (const query of queries) {
       const plan = database

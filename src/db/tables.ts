@@ -15,6 +15,12 @@ export interface Tables {
   directory_secret: DirectorySecretTable
   soft_deleted: SoftDeletedTable
   artifact_file: ArtifactFileTable
+  role_assignment: RoleAssignmentTable
+  role_definition: RoleDefinitionTable
+  management_group: ManagementGroupTable
+  management_group_subscription: ManagementGroupSubscriptionTable
+  management_lock: ManagementLockTable
+  access_version: AccessVersionTable
 }
 
 /** Facts of this installation that were drawn once: ids, keys' fingerprints. */
@@ -211,6 +217,75 @@ export interface ArtifactFileTable {
   /** The `lun` of its replica rows. */
   file: number
   size_bytes: number
+}
+
+export interface RoleAssignmentTable {
+  tenant_id: string
+  /** GUID, lower case. */
+  name: string
+  scope: string
+  /** Lower-case scope; `/` is the tenant's root. */
+  scope_key: string
+  principal_id: string
+  principal_type: string
+  role_id: string
+  description: string | null
+  created_ms: number
+  updated_ms: number
+  created_by: string
+  updated_by: string
+}
+
+/** Custom roles; the built-in ones are code. */
+export interface RoleDefinitionTable {
+  tenant_id: string
+  role_id: string
+  role_name: string
+  name_key: string
+  description: string
+  /** JSON. */
+  permissions: string
+  /** JSON. */
+  assignable_scopes: string
+  created_ms: number
+  updated_ms: number
+  created_by: string
+  updated_by: string
+}
+
+export interface ManagementGroupTable {
+  tenant_id: string
+  name_key: string
+  name: string
+  display_name: string
+  parent_key: string | null
+  updated_ms: number
+  updated_by: string
+}
+
+export interface ManagementGroupSubscriptionTable {
+  subscription_id: string
+  tenant_id: string
+  group_key: string
+}
+
+export interface ManagementLockTable {
+  scope_key: string
+  name_key: string
+  scope: string
+  name: string
+  level: string
+  notes: string | null
+  created_ms: number
+  updated_ms: number
+  created_by: string
+  updated_by: string
+}
+
+/** Counts the changes of a tenant's assignments, roles and management groups: an index of an older count is stale. */
+export interface AccessVersionTable {
+  tenant_id: string
+  version: number
 }
 
 export type Db = Kysely<Tables>

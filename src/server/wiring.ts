@@ -8,6 +8,9 @@ import type { Logger } from '../base/logger.ts'
 import { regionDirectory } from '../base/region.ts'
 import type { RegionDirectory } from '../base/region.ts'
 import { GiB } from '../base/units.ts'
+import { createAccess } from '../access/access.ts'
+import { dropAccessBelow, dropAssignmentsOfPrincipal } from '../access/assignment.rows.ts'
+import { ensureOwner } from '../access/grant.ts'
 import { completeAtOnceWorkflow } from '../arm/complete-at-once.ts'
 import type { Engine } from '../arm/engine.ts'
 import { registerArm } from '../arm/register.ts'
@@ -35,12 +38,13 @@ import { resolveImage } from '../gallery/resolve-image.ts'
 import { verifyVersion } from '../gallery/verify-version.ts'
 import { baseUrlOf } from '../http/request-facts.ts'
 import { createAuthenticator } from '../identity/authenticator.ts'
-import { createAuthorizer } from '../identity/authorizer.ts'
+import type { Authorizer } from '../identity/authorizer.ts'
 import { openInstallation } from '../identity/installation.ts'
 import type { Installation } from '../identity/installation.ts'
 import { registerIdentity } from '../identity/routes.ts'
+import { issuerOf } from '../identity/token.ts'
 import { settleResource } from '../resources/settle.rows.ts'
-import { findSubscription, insertSubscription } from '../resources/subscription.rows.ts'
+import { insertSubscription } from '../resources/subscription.rows.ts'
 import type { DiskStore, DiskStores } from '../store/disk-store.ts'
 import { createDiskStores } from '../store/disk-stores.ts'
 import { signDiskAddress, signLogAddress } from '../transfer/disk-routes.ts'
@@ -91,6 +95,12 @@ export async function wire(config: ServerConfig, clock: Clock, logger: Logger): 
   const directoryRoom = describeDirectory(installation, db, clock)
   await ensureInstallation(directoryRoom)
   const directory = openDirectory(directoryRoom)
+  await ensureOwner(db, {
+    tenantId: installation.tenantId,
+    principalId: installation.objectId,
+    principalType: 'ServicePrincipal',
+    nowMs: clock.now(),
+  })
   const stores = cleanup.use(await createDiskStores({ regions: config.regions, logger }))
   const regions = regionDirectory(config.regions)
   const room = { config, db, stores, regions, clock, logger, activity }
@@ -140,12 +150,14 @@ interface Parts {
   readonly work: WorkEngine
 }
 
-function registerRoutes(app: FastifyInstance, { room, installation, transfer, compute, gallery, work }: Parts): void {
+function registerRoutes(
+  app: FastifyInstance,
+  { room, installation, directory, transfer, compute, gallery, work }: Parts,
+): void {
   const { config, db, stores, regions, clock, logger, activity } = room
   const authenticate = createAuthenticator({ installation, clock })
-  const authorize = createAuthorizer({
-    findTenantOf: async (subscriptionId) => (await findSubscription(db, subscriptionId))?.tenantId,
-  })
+  const access = createAccess({ db, clock, directory, issuerOf })
+  const authorize: Authorizer = (caller, action, scope) => access.authorize(caller, action, scope)
   registerIdentity(app, { installation, logger, clock, baseUrlOf })
   registerTransfer(app, {
     ...transfer,
@@ -177,6 +189,7 @@ function registerRoutes(app: FastifyInstance, { room, installation, transfer, co
     tenantId: installation.tenantId,
     authenticate,
     authorize,
+    onRemoved: dropAccessBelow,
     retryAfterSeconds: config.retryAfterSeconds,
   })
   work.register(deleteResourceGroupWorkflow(() => engine))
@@ -198,8 +211,9 @@ function describeDirectory(installation: Installation, db: Db, clock: Clock): Di
     db,
     clock,
     operator: { tenantId, objectId, appId, isSecret: (secret) => installation.isClientSecret(secret) },
-    // Rights are kept by nobody yet.
-    onDeleted: async () => {},
+    async onDeleted(tx, tenantId, objectIds) {
+      for (const objectId of objectIds) await dropAssignmentsOfPrincipal(tx, tenantId, objectId)
+    },
   }
 }
 
@@ -274,6 +288,8 @@ function createWorkEngine(room: Room, gallery: GalleryDependencies, compute: Com
     async onSettled(tx, operation, outcome) {
       await settleResource(tx, operation, outcome)
       await activity.recordEnd(tx, operation, outcome)
+      if (operation.intent === 'delete' && outcome.state === 'Succeeded')
+        await dropAccessBelow(tx, operation.resourceKey)
     },
     workflows: [
       completeAtOnceWorkflow,

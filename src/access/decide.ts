@@ -1,0 +1,73 @@
+import type { JudgedRole, RoleAssignment, RolePermissions } from './role.ts'
+
+/** What is asked: one action, as Azure names it, of the control plane or of the data plane. */
+export interface Question {
+  readonly action: string
+  readonly isDataAction: boolean
+}
+
+export type Decision =
+  | { readonly allowed: true; readonly assignment: RoleAssignment; readonly role: JudgedRole }
+  | {
+      readonly allowed: false
+      /** What the caller does have here, none of which allows it. */
+      readonly held: readonly { readonly assignment: RoleAssignment; readonly role: JudgedRole }[]
+    }
+
+export interface Facts extends Question {
+  /** Those that hold at the scope in question: there or above. */
+  readonly assignments: readonly RoleAssignment[]
+  readonly roles: ReadonlyMap<string, JudgedRole>
+  /** The caller and every group that it is in, directly or not. */
+  readonly principalIds: ReadonlySet<string>
+}
+
+/**
+ * The whole rule of role-based access: allowed if any assignment of the caller, or of a group it is in, has a role one
+ * of whose blocks lists the action and does not leave it out. What one role leaves out another may give
+ * (learn.microsoft.com: "notActions is not a deny rule").
+ */
+export function decide(facts: Facts): Decision {
+  const held = facts.assignments.flatMap((assignment) => {
+    const role = facts.principalIds.has(assignment.principalId) ? facts.roles.get(assignment.roleId) : undefined
+    return role === undefined ? [] : [{ assignment, role }]
+  })
+  const granting = held.find(({ role }) => allows(role, facts))
+  return granting === undefined ? { allowed: false, held } : { allowed: true, ...granting }
+}
+
+export function allows(role: Pick<JudgedRole, 'permissions'>, { action, isDataAction }: Question): boolean {
+  return role.permissions.some((block) =>
+    isDataAction
+      ? matchesAny(block.dataActions, action) && !matchesAny(block.notDataActions, action)
+      : matchesAny(block.actions, action) && !matchesAny(block.notActions, action),
+  )
+}
+
+/** Why a role does not allow an action that it names: it leaves it out again. */
+export function leavesOut(role: Pick<JudgedRole, 'permissions'>, question: Question): boolean {
+  const list = (block: RolePermissions): readonly string[] =>
+    question.isDataAction ? block.notDataActions : block.notActions
+  return !allows(role, question) && role.permissions.some((block) => matchesAny(list(block), question.action))
+}
+
+function matchesAny(patterns: readonly string[], action: string): boolean {
+  return patterns.some((pattern) => matchesAction(pattern, action))
+}
+
+/** Whether an action fits a pattern; `*` is any run of characters, slashes too; case does not count. */
+export function matchesAction(pattern: string, action: string): boolean {
+  const parts = pattern.toLowerCase().split('*')
+  const text = action.toLowerCase()
+  const [first = '', ...rest] = parts
+  const last = rest.pop()
+  if (last === undefined) return text === first
+  if (!text.startsWith(first)) return false
+  let at = first.length
+  for (const part of rest) {
+    const found = text.indexOf(part, at)
+    if (found < 0) return false
+    at = found + part.length
+  }
+  return text.length - last.length >= at && text.endsWith(last)
+}
