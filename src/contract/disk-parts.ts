@@ -36,6 +36,13 @@ export const creationData = Type.Object(
   { kept: true },
 )
 
+/** `sku` of the body: kept by a PUT that leaves it out. */
+export const diskSku = <const V extends string[]>(names: readonly [...V]) =>
+  part(
+    { name: oneOf(names, { kept: true, defaults: [{ value: 'Standard_LRS' }] }), tier: text({ readOnly: true }) },
+    { kept: true, defaults: [{ value: {} }] },
+  )
+
 const largestDiskGB = 65_536
 
 /** Members of `properties` that both have; those without a rule here are told back as they were given. */

@@ -1,10 +1,10 @@
 import { Type, type Static } from 'typebox'
 import { diskApiVersions } from './api-versions.ts'
-import { accessActions, commonDiskMembers } from './disk-parts.ts'
+import { accessActions, commonDiskMembers, diskSku } from './disk-parts.ts'
 import { body, extendedLocation } from './envelope.ts'
 import { diskNameRule } from './names.ts'
 import type { ResourceTypeDeclaration } from './resource-type.ts'
-import { anyJson, flag, int, list, long, oneOf, part, text, texts } from './schema.ts'
+import { anyJson, flag, int, list, long, text, texts } from './schema.ts'
 
 const type = 'Microsoft.Compute/disks'
 
@@ -32,24 +32,15 @@ export const disks: ResourceTypeDeclaration = {
   name: diskNameRule,
   body: body({
     properties: diskProperties,
-    sku: part(
-      {
-        name: oneOf(
-          [
-            'Standard_LRS',
-            'Premium_LRS',
-            'StandardSSD_LRS',
-            'UltraSSD_LRS',
-            'Premium_ZRS',
-            'StandardSSD_ZRS',
-            'PremiumV2_LRS',
-          ],
-          { kept: true, defaults: [{ value: 'Standard_LRS' }] },
-        ),
-        tier: text({ readOnly: true }),
-      },
-      { kept: true, defaults: [{ value: {} }] },
-    ),
+    sku: diskSku([
+      'Standard_LRS',
+      'Premium_LRS',
+      'StandardSSD_LRS',
+      'UltraSSD_LRS',
+      'Premium_ZRS',
+      'StandardSSD_ZRS',
+      'PremiumV2_LRS',
+    ]),
     zones: texts({ createOnly: true }),
     extendedLocation: extendedLocation('2020-09-30'),
     managedBy: text({ readOnly: true }),

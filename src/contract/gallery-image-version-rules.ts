@@ -58,14 +58,20 @@ export function versionErrorPath(path: readonly string[], apiVersion = storagePr
   return ['galleryImageVersion', ...named].join('.')
 }
 
-/** Rewrites the source of the OS disk and of every data disk. */
-function mapDiskSources(properties: JsonObject, rewrite: (source: JsonObject) => JsonObject): JsonObject {
+/** Rewrites the source of the OS disk and of every data disk; undefined takes it away. */
+function mapDiskSources(
+  properties: JsonObject,
+  rewrite: (source: JsonObject | undefined) => JsonObject | undefined,
+): JsonObject {
   const { storageProfile } = properties
   if (!isJsonObject(storageProfile)) return properties
-  const mapDisk = (disk: Json | undefined): Json | undefined => {
+  const mapDisk = (disk: Json): Json => {
     if (!isJsonObject(disk)) return disk
-    const { source } = disk
-    return isJsonObject(source) ? { ...disk, source: rewrite(source) } : disk
+    const { source, ...rest } = disk
+    const next = rewrite(isJsonObject(source) ? source : undefined)
+    // PATCH: null takes the member away.
+    if (source === null) return disk
+    return next === undefined ? rest : { ...rest, source: next }
   }
   const { osDiskImage, dataDiskImages } = storageProfile
   return {
@@ -73,9 +79,7 @@ function mapDiskSources(properties: JsonObject, rewrite: (source: JsonObject) =>
     storageProfile: {
       ...storageProfile,
       ...(osDiskImage === undefined ? {} : { osDiskImage: mapDisk(osDiskImage) }),
-      ...(Array.isArray(dataDiskImages)
-        ? { dataDiskImages: dataDiskImages.map((disk: Json) => mapDisk(disk) ?? null) }
-        : {}),
+      ...(Array.isArray(dataDiskImages) ? { dataDiskImages: dataDiskImages.map((disk: Json) => mapDisk(disk)) } : {}),
     },
   }
 }
@@ -85,8 +89,10 @@ function mapDiskSources(properties: JsonObject, rewrite: (source: JsonObject) =>
  * stands in `source.id`, and some clients went on with that.
  */
 export function upgradeVersion(_apiVersion: string, properties: JsonObject): JsonObject {
-  return mapDiskSources(withStorageSource(properties), (source) => {
+  return mapDiskSources(withStorageSource(properties), (source = {}) => {
     const { id, ...rest } = source
+    // What a version made of a whole image shows: it says nothing.
+    if (Object.keys(source).length === 0) return undefined
     const isAccount = typeof id === 'string' && storageAccountPattern.test(id)
     return isAccount && source['storageAccountId'] === undefined ? { ...rest, storageAccountId: id } : source
   })
@@ -94,10 +100,12 @@ export function upgradeVersion(_apiVersion: string, properties: JsonObject): Jso
 
 export function downgradeVersion(apiVersion: string, properties: JsonObject): JsonObject {
   if (apiVersion < storageProfileSince) return withManagedImage(properties)
-  if (apiVersion < uriSince || apiVersion >= storageAccountIdSince) return properties
+  if (apiVersion < uriSince) return properties
+  // Disks of a whole image have an empty source since there is an object for it (behaviour.md B16).
+  if (apiVersion >= storageAccountIdSince) return mapDiskSources(properties, (source) => source ?? {})
   return mapDiskSources(properties, (source) => {
-    const { storageAccountId, ...rest } = source
-    return storageAccountId === undefined || source['id'] !== undefined ? source : { ...rest, id: storageAccountId }
+    const { storageAccountId, ...rest } = source ?? {}
+    return storageAccountId === undefined || source?.['id'] !== undefined ? source : { ...rest, id: storageAccountId }
   })
 }
 

@@ -11,7 +11,7 @@ import {
   versionErrorPath,
 } from './gallery-image-version-rules.ts'
 import type { ResourceTypeDeclaration } from './resource-type.ts'
-import { anyJson, date, flag, int, list, needInt, needOneOf, needText, oneOf, part, text, texts } from './schema.ts'
+import { date, flag, int, list, needInt, needOneOf, needText, oneOf, part, text, texts } from './schema.ts'
 
 /** PremiumV2_LRS is a word of the API here, but no class for a region: the gallery room says so (behaviour.md B8). */
 const storageAccountTypes = ['Standard_LRS', 'Standard_ZRS', 'Premium_LRS', 'PremiumV2_LRS'] as const
@@ -193,7 +193,21 @@ export const galleryImageVersionProperties = Type.Object({
   ),
   securityProfile: part({ uefiSettings }, { since: '2022-08-03', dropEmpty: true }),
   restore: flag({ since: '2024-03-03', transient: true }),
-  validationsProfile: anyJson({ since: '2024-03-03', readOnly: true }),
+  validationsProfile: part(
+    {
+      validationEtag: text(),
+      executedValidations: list(
+        Type.Object({
+          type: text(),
+          status: oneOf(['Unknown', 'Failed', 'Succeeded']),
+          version: text(),
+          executionTime: date(),
+        }),
+      ),
+      platformAttributes: list(Type.Object({ name: text(), value: text() })),
+    },
+    { since: '2024-03-03', readOnly: true },
+  ),
 })
 export type GalleryImageVersionProperties = Static<typeof galleryImageVersionProperties>
 

@@ -47,12 +47,27 @@ export const galleryImageProperties = Type.Object({
     Type.Object({
       name: text({ anyCase: true }),
       value: text({ anyCase: true }),
-      startsAtVersion: text({ since: '2024-03-03' }),
+      startsAtVersion: text({ since: '2024-03-03', pattern: String.raw`^\d+\.\d+\.\d+$` }),
     }),
-    { since: '2020-09-30', createOnly: true, changeableWith: 'allowUpdateImage', key: 'name' },
+    {
+      since: '2020-09-30',
+      createOnly: true,
+      changeableWith: 'allowUpdateImage',
+      key: 'name',
+      duplicates: 'Duplicate names are not allowed in the features of a gallery image. Name each feature once.',
+    },
   ),
   architecture: oneOf(['x64', 'Arm64'], { since: '2021-10-01', createOnly: true, defaults: [{ value: 'x64' }] }),
   allowUpdateImage: flag({ since: '2024-03-03', transient: true }),
+  // Ours: which version `latest` is in each region, and why the others are passed over.
+  latest: list(
+    Type.Object({
+      location: text(),
+      latestVersionName: text(),
+      passedOver: list(Type.Object({ name: text(), reason: text() })),
+    }),
+    { readOnly: true, onDemand: 'Latest' },
+  ),
 })
 export type GalleryImageProperties = Static<typeof galleryImageProperties>
 
@@ -79,5 +94,7 @@ export const galleryImages: ResourceTypeDeclaration = {
     },
   ],
   tracked: true,
+  // Azure has none here; ours explains `latest`.
+  expands: ['Latest'],
   complete: withTrustedLaunchDefault,
 }

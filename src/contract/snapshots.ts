@@ -1,10 +1,10 @@
 import { Type, type Static } from 'typebox'
 import { diskApiVersions } from './api-versions.ts'
-import { accessActions, commonDiskMembers } from './disk-parts.ts'
+import { accessActions, commonDiskMembers, diskSku } from './disk-parts.ts'
 import { body, extendedLocation } from './envelope.ts'
 import { snapshotNameRule } from './names.ts'
 import type { ResourceTypeDeclaration } from './resource-type.ts'
-import { anyJson, flag, oneOf, part, text } from './schema.ts'
+import { anyJson, flag, text } from './schema.ts'
 
 const type = 'Microsoft.Compute/snapshots'
 
@@ -24,16 +24,7 @@ export const snapshots: ResourceTypeDeclaration = {
   name: snapshotNameRule,
   body: body({
     properties: snapshotProperties,
-    sku: part(
-      {
-        name: oneOf(['Standard_LRS', 'Premium_LRS', 'Standard_ZRS'], {
-          kept: true,
-          defaults: [{ value: 'Standard_LRS' }],
-        }),
-        tier: text({ readOnly: true }),
-      },
-      { kept: true, defaults: [{ value: {} }] },
-    ),
+    sku: diskSku(['Standard_LRS', 'Premium_LRS', 'Standard_ZRS']),
     extendedLocation: extendedLocation('2020-09-30'),
     managedBy: text({ readOnly: true }),
   }),

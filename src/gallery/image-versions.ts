@@ -15,6 +15,7 @@ import type { Replica } from './replica.rows.ts'
 import { checkQuota } from './quota.ts'
 import { showReplicationStatus } from './replication-status.ts'
 import { checkTargetRegions } from './target-regions.ts'
+import { checkUefiSettings } from './uefi-rules.ts'
 import { versionActions } from './version-actions.ts'
 import { isShallow, versionProperties } from './version-properties.ts'
 import { parseVersionSource } from './version-sources.ts'
@@ -33,6 +34,8 @@ export function imageVersionsBehaviour(deps: GalleryDependencies): Behaviour {
       change.recalled ? restoredDraft(change) : withPublishedDate(change, context.nowMs),
     async check(change, context) {
       checkPublishingProfile(change, context.nowMs, deps)
+      const { securityProfile } = versionProperties(change.after)
+      checkUefiSettings(securityProfile, (await definitionOf(change, deps))?.hyperVGeneration)
       if (change.kind === 'create' || change.before?.provisioningState === 'Failed')
         await checkSource(change, context, deps)
     },
@@ -102,6 +105,8 @@ function checkPublishingProfile(change: Change, nowMs: number, deps: GalleryDepe
   const before = change.before && versionProperties(change.before)
   const profile = after.publishingProfile
   checkNotSupportedYet(profile)
+  if (profile?.storageAccountType !== undefined && profile.storageAccountStrategy !== undefined)
+    throw galleryProblems.StorageTypeAndStrategy({}, { target: `${profilePath}.storageAccountStrategy` })
   const endOfLife = profile?.endOfLifeDate
   if (
     endOfLife !== undefined &&

@@ -1,13 +1,15 @@
 import type { GalleryImageProperties } from '../contract/gallery-images.ts'
 import { parentKey } from '../base/arm-id.ts'
+import type { JsonObject } from '../base/json.ts'
 import type { RegionDirectory } from '../base/region.ts'
 import type { DbOrTx, Tx } from '../db/tables.ts'
 import type { ActionCall, ActionResult, Behaviour, Change } from '../resources/behaviour.ts'
 import { listChildren } from '../resources/resource.rows.ts'
 import type { GalleryDependencies } from './dependencies.ts'
+import { checkFeatures } from './feature-rules.ts'
 import { checkQuota } from './quota.ts'
 import { resolveLatest } from './latest.ts'
-import type { Latest } from './latest.ts'
+import type { Candidate, Latest } from './latest.ts'
 import { galleryProblems } from './problems.ts'
 import { emptyWith } from './recycle-bin.ts'
 import { listReplicasOf } from './replica.rows.ts'
@@ -29,12 +31,19 @@ export function imagesBehaviour(
       const before = change.before?.properties as GalleryImageProperties | undefined
       if (endOfLife !== undefined && endOfLife !== before?.endOfLifeDate && Date.parse(endOfLife) <= context.nowMs)
         throw galleryProblems.EndOfLifeInPast({}, { target: 'galleryImage.properties.endOfLifeDate' })
+      checkFeatures(change.after.properties as GalleryImageProperties)
     },
     async commit(tx, change) {
       await checkQuota(tx, 'Microsoft.Compute/galleries/images', change, deps.limits)
       if (change.kind === 'create') await checkIdentifierIsFree(tx, change)
     },
     commitRemove: (tx, definition) => emptyWith(tx, definition, deps),
+    async show(image, context) {
+      const words = (context.query['$expand'] ?? '').split(',').map((word) => word.trim().toLowerCase())
+      return words.includes('latest')
+        ? { ...image.properties, latest: await explainEverywhere(image.key, deps) }
+        : image.properties
+    },
     actions: { resolveLatest: (call) => explainLatest(call, deps) },
   }
 }
@@ -58,15 +67,33 @@ function tripleOf(identifier: GalleryImageProperties['identifier']): string {
 
 /** Reads what the rule of `latest` needs and applies it. */
 export async function findLatest(definitionKey: string, region: string, deps: ImageDependencies): Promise<Latest> {
+  return resolveLatest(await listCandidates(definitionKey, deps), region)
+}
+
+async function listCandidates(definitionKey: string, deps: ImageDependencies): Promise<readonly Candidate[]> {
   const versions = await listChildren(deps.db, definitionKey, 'Microsoft.Compute/galleries/images/versions')
   const replicas = await listReplicasOf(
     deps.db,
     versions.map((version) => version.key),
   )
-  return resolveLatest(
-    versions.map((version) => toCandidate(version, replicas, deps.regions)),
-    region,
-  )
+  return versions.map((version) => toCandidate(version, replicas, deps.regions))
+}
+
+/** Our extension `$expand=Latest`: what `latest` is in each region that some version names, and why not the others. */
+async function explainEverywhere(definitionKey: string, deps: ImageDependencies): Promise<readonly JsonObject[]> {
+  const all = await listCandidates(definitionKey, deps)
+  const named = new Set(all.flatMap((version) => version.regions.map((region) => region.name)))
+  return deps.regions.all
+    .filter((region) => named.has(region.name))
+    .map((region) => {
+      const { name, passedOver } = resolveLatest(all, region.name)
+      const latest = name === undefined ? {} : { latestVersionName: name }
+      return { location: region.name, ...latest, passedOver: showPassedOver(passedOver) }
+    })
+}
+
+function showPassedOver(passedOver: Latest['passedOver']): readonly JsonObject[] {
+  return [...passedOver].map(([name, reason]) => ({ name, reason }))
 }
 
 /** Our extension: which version `latest` is in a region, and why each other was passed over. */
@@ -85,7 +112,7 @@ async function explainLatest(call: ActionCall, deps: ImageDependencies): Promise
       location: region.name,
       latestVersionName: latest.name,
       id: `${call.resource.id}/versions/${latest.name}`,
-      passedOver: [...latest.passedOver].map(([name, reason]) => ({ name, reason })),
+      passedOver: showPassedOver(latest.passedOver),
     },
   }
 }

@@ -26,6 +26,12 @@ const cases: readonly { why: string; given: readonly Candidate[]; latest: string
     lost: 'replicating',
   },
   {
+    why: 'a replica that failed does not count, and the reason says so',
+    given: [version('1.0.0'), version('2.0.0', { regions: [{ ...here, isReplicated: false, hasFailed: true }] })],
+    latest: '1.0.0',
+    lost: 'replicationFailed',
+  },
+  {
     why: 'a complete replica counts although another region is still replicating',
     given: [version('1.0.0'), version('2.0.0', { provisioningState: 'Updating' })],
     latest: '2.0.0',

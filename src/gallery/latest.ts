@@ -15,11 +15,14 @@ export interface CandidateRegion {
   readonly excludeFromLatest: boolean | undefined
   /** The replica in this region is complete: only that counts, whatever the target regions intend. */
   readonly isReplicated: boolean
+  /** Its replica here failed, and will not come by itself. */
+  readonly hasFailed?: boolean
 }
 
 export type WhyNot =
   | 'notReplicatedHere'
   | 'replicating'
+  | 'replicationFailed'
   | 'excludedFromLatest'
   | 'excludedInRegion'
   | 'deleting'
@@ -54,5 +57,6 @@ function rejection(version: Candidate, region: string): WhyNot | undefined {
   if (!here) return 'notReplicatedHere'
   if (here.excludeFromLatest === true) return 'excludedInRegion'
   if (here.excludeFromLatest === undefined && version.excludeFromLatest) return 'excludedFromLatest'
-  return here.isReplicated ? undefined : 'replicating'
+  if (here.isReplicated) return undefined
+  return here.hasFailed === true ? 'replicationFailed' : 'replicating'
 }

@@ -23,6 +23,35 @@ export const galleryProblems = defineProblems({
     say: (f: { name: string; publisher: string; offer: string; sku: string }) =>
       `Gallery image: ${f.name} identified by (publisher:${f.publisher}, offer:${f.offer}, sku:${f.sku}) already exists. Choose a different publisher, offer, sku combination.`,
   },
+  FeatureValue: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: (f: { name: string; value: string; allowed: readonly string[] }) =>
+      `The value '${f.value}' of the feature '${f.name}' is not one of the allowed values '${f.allowed.join("', '")}'.`,
+  },
+  FeatureNeedsV2: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: (f: { securityType: string }) =>
+      `The feature SecurityType '${f.securityType}' needs hyperVGeneration 'V2'. Set it, or leave the feature out.`,
+  },
+  StorageTypeAndStrategy: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: () => 'storageAccountType and storageAccountStrategy are mutually exclusive. Give one of them, or neither.',
+  },
+  UefiSignature: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: (f: { path: string; type: string; wanted: string }) =>
+      `A value of parameter ${f.path} is not a key of type '${f.type}': ${f.wanted}.`,
+  },
+  UefiSettingsNeedV2: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: () =>
+      "uefiSettings need a gallery image of hyperVGeneration 'V2': a machine of generation V1 starts without UEFI. Leave securityProfile out.",
+  },
   EndOfLifeInPast: {
     kind: 'invalid',
     code: 'InvalidParameter',

@@ -26,6 +26,7 @@ import {
 } from './replica.rows.ts'
 import type { Replica } from './replica.rows.ts'
 import { findKeptClasses, findSourcePlace, sourceLuns } from './source-places.ts'
+import { withIntegrity } from './validations.ts'
 import { isShallow, versionProperties, wantedReplicas } from './version-properties.ts'
 
 interface PublishInput extends JsonObject {
@@ -54,7 +55,9 @@ export function publishVersion(deps: GalleryDependencies): Workflow<PublishInput
       const key = operation.resourceKey
       if (outcome.state === 'Succeeded') {
         const replicas = await listReplicas(tx, key)
-        await editResourceProperties(tx, key, (properties) => withDiskSizes(properties, replicas))
+        await editResourceProperties(tx, key, (properties) =>
+          withIntegrity(withDiskSizes(properties, replicas), replicas, deps.clock.now()),
+        )
       } else await failUnfinished(tx, operation, outcome.error, deps)
     },
   }

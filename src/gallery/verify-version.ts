@@ -1,11 +1,13 @@
 import type { Json, JsonObject } from '../base/json.ts'
 import { Problem } from '../base/problem.ts'
+import { editResourceProperties } from '../resources/resource.rows.ts'
 import type { DiskStore, VerifyResult } from '../store/disk-store.ts'
 import type { StepContext, Workflow } from '../work/workflow.ts'
 import type { GalleryDependencies } from './dependencies.ts'
 import { isDamage, repairFromPeers } from './repair-replica.ts'
 import { listPlacesOfRoot, listReplicas, markReplicaFailed, markReplicaWhole } from './replica.rows.ts'
 import type { Replica } from './replica.rows.ts'
+import { withIntegrity } from './validations.ts'
 import { lunName } from './version-properties.ts'
 
 /**
@@ -14,7 +16,17 @@ import { lunName } from './version-properties.ts'
  * was found, region by region.
  */
 export function verifyVersion(deps: GalleryDependencies): Workflow {
-  return { name: 'verify-version', steps: [{ name: 'verify', run: (step) => verify(step, deps) }] }
+  return {
+    name: 'verify-version',
+    steps: [{ name: 'verify', run: (step) => verify(step, deps) }],
+    async settle(tx, { resourceKey }, outcome) {
+      if (outcome.state !== 'Succeeded') return
+      const replicas = await listReplicas(tx, resourceKey)
+      await editResourceProperties(tx, resourceKey, (properties) =>
+        withIntegrity(properties, replicas, deps.clock.now()),
+      )
+    },
+  }
 }
 
 type VerifyStep = StepContext<JsonObject>

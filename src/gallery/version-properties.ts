@@ -27,6 +27,7 @@ export function toCandidate(version: Resource, replicas: readonly Replica[], reg
         name: region?.name ?? target.name,
         excludeFromLatest: target.excludeFromLatest,
         isReplicated: here.length > 0 && here.every((replica) => replica.state === 'Completed'),
+        hasFailed: here.some((replica) => replica.state === 'Failed'),
       }
     }),
   }
