@@ -102,7 +102,7 @@ suite('profiles of definitions and versions on the wire', () => {
     assert.equal(second.validationEtag, first.validationEtag)
     assert.equal(second.executedValidations.length, 1)
     const [before = '', after = ''] = [first, second].map((one) =>
-      String(one.executedValidations[0]?.['executionTime']),
+      JSON.stringify(one.executedValidations[0]?.['executionTime']),
     )
     assert.ok(after > before, `${before} ${after}`)
   })
