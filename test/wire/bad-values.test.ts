@@ -242,7 +242,7 @@ suite('bad values on the wire', () => {
       () =>
         invalid(
           versionAt('2.0.0'),
-          /^The value 'Gold_LRS' of parameter '.*storageAccountType' is not one of the allowed values 'Standard_LRS, Standard_ZRS, Premium_LRS'/,
+          /^The value 'Gold_LRS' of parameter '.*storageAccountType' is not one of the allowed values 'Standard_LRS, Standard_ZRS, Premium_LRS, PremiumV2_LRS'/,
           newVersion({ targetRegions: [{ name: 'westeurope', storageAccountType: 'Gold_LRS' }] }),
         ),
     ],
