@@ -13,7 +13,8 @@ export function showResource(
   shown: JsonObject | undefined,
   query: Readonly<Record<string, string>>,
 ): JsonObject {
-  const expand = (query['$expand'] ?? '').split(',').map((word) => word.trim())
+  const words = [query['$expand'] ?? '', query['$select'] ?? '']
+  const expand = words.flatMap((list) => list.split(',')).map((word) => word.trim())
   const whole = { ...resource, etag: quoteEtag(resource.etag), systemData: systemDataOf(resource) }
   return projectResource(type, apiVersion, whole, shown ?? resource.properties, { expand })
 }

@@ -3,13 +3,15 @@ import { galleryApiVersions, galleryPatchSince } from './api-versions.ts'
 import { body, identity, systemData } from './envelope.ts'
 import { galleryNameRule } from './names.ts'
 import type { ResourceTypeDeclaration } from './resource-type.ts'
-import { flag, int, list, oneOf, part, text, texts } from './schema.ts'
+import { flag, int, list, needOneOf, oneOf, part, text, texts } from './schema.ts'
 
 const regionalSharingStatus = Type.Object({
   region: text({ region: 'display' }),
   state: oneOf(['Succeeded', 'InProgress', 'Failed', 'Unknown']),
   details: text(),
 })
+
+const sharingGroup = Type.Object({ type: oneOf(['Subscriptions', 'AADTenants']), ids: texts() })
 
 export const galleryProperties = Type.Object({
   description: text(),
@@ -18,9 +20,10 @@ export const galleryProperties = Type.Object({
   sharingProfile: part(
     {
       permissions: oneOf(['Private', 'Groups', 'Community'], { valuesSince: { Community: '2021-10-01' }, kept: true }),
-      groups: list(Type.Object({ type: oneOf(['Subscriptions', 'AADTenants']), ids: texts() }), {
+      groups: list(sharingGroup, {
         readOnly: true,
-        onDemand: 'SharingProfile/Groups',
+        // In 2020-09-30 `$select=Permissions` was how the groups were asked for.
+        onDemand: ['SharingProfile/Groups', 'Permissions'],
       }),
       communityGalleryInfo: part(
         {
@@ -55,6 +58,15 @@ export const galleryProperties = Type.Object({
 })
 export type GalleryProperties = Static<typeof galleryProperties>
 
+/** The body of POST share; `az` sends empty `groups` with EnableCommunity. */
+export const sharingUpdate = Type.Object({
+  operationType: needOneOf(['Add', 'Remove', 'Reset', 'EnableCommunity'], {
+    valuesSince: { EnableCommunity: '2021-07-01' },
+  }),
+  groups: list(sharingGroup),
+})
+export type SharingUpdate = Static<typeof sharingUpdate>
+
 export const galleries: ResourceTypeDeclaration = {
   type: 'Microsoft.Compute/galleries',
   errorName: 'gallery',
@@ -72,7 +84,15 @@ export const galleries: ResourceTypeDeclaration = {
   createStatus: 201,
   updateStatus: 200,
   listInSubscription: true,
-  actions: [],
+  actions: [
+    {
+      name: 'share',
+      permission: 'Microsoft.Compute/galleries/share/action',
+      since: '2020-09-30',
+      body: sharingUpdate,
+      timing: 'async',
+    },
+  ],
   tracked: true,
   expands: ['SharingProfile/Groups', 'Permissions'],
 }

@@ -20,7 +20,7 @@ export interface ProjectedResource {
 }
 
 export interface ProjectOptions {
-  /** Words of `$expand`, in any case: members that are only shown on demand. */
+  /** Words of `$expand` and `$select`, in any case: members that are only shown on demand. */
   readonly expand?: readonly string[]
 }
 
@@ -67,7 +67,8 @@ export function projectResource(
 
 function isVisible(schema: SchemaNode, view: View): boolean {
   if (schema.writeOnly === true || schema.transient === true) return false
-  if (schema.onDemand !== undefined && !view.expand.has(schema.onDemand.toLowerCase())) return false
+  const words = schema.onDemand === undefined ? [] : [schema.onDemand].flat()
+  if (words.length > 0 && !words.some((word) => view.expand.has(word.toLowerCase()))) return false
   return isMemberOf(schema, view.apiVersion)
 }
 

@@ -30,8 +30,8 @@ export interface Annotations {
   readonly writeOnly?: boolean
   /** Says something about this request only: never shown, never taken over from the stored resource. */
   readonly transient?: boolean
-  /** Stored, but shown only where `$expand` has this word. */
-  readonly onDemand?: string
+  /** Stored, but shown only where `$expand` or `$select` has this word (one of these words). */
+  readonly onDemand?: string | readonly string[]
   /** The last entry whose `since` is not newer than the request's api-version applies. */
   readonly defaults?: readonly { readonly since?: string; readonly value: unknown }[]
   /** Strings compared without regard to case (resource ids, free words); enums always are. */

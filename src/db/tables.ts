@@ -21,6 +21,8 @@ export interface Tables {
   management_group_subscription: ManagementGroupSubscriptionTable
   management_lock: ManagementLockTable
   access_version: AccessVersionTable
+  gallery_share: GalleryShareTable
+  gallery_invite: GalleryInviteTable
 }
 
 /** Facts of this installation that were drawn once: ids, keys' fingerprints. */
@@ -286,6 +288,23 @@ export interface ManagementLockTable {
 export interface AccessVersionTable {
   tenant_id: string
   version: number
+}
+
+/** A gallery that is published to someone in a region. */
+export interface GalleryShareTable {
+  gallery_key: string
+  region: string
+  /** `subscription:{id}`, `tenant:{id}` or `community:{public name in lower case}`. */
+  grantee: string
+}
+
+/** What someone a gallery is shared with answered: `accepted` or `rejected`. */
+export interface GalleryInviteTable {
+  grantee: string
+  gallery_key: string
+  state: string
+  decided_by: string
+  decided_ms: number
 }
 
 export type Db = Kysely<Tables>

@@ -4,6 +4,7 @@ import type { RegionDirectory } from '../base/region.ts'
 import type { DiskFormat } from '../blocks/disk-image.ts'
 import type { Db } from '../db/tables.ts'
 import type { DiskStores, StorageClass } from '../store/disk-store.ts'
+import type { SharingLimits } from './sharing-rules.ts'
 
 /** Where the bytes of a source are: a file on this machine, or a disk that a region already keeps. */
 export type SourcePlace =
@@ -35,7 +36,7 @@ export interface SourceFinder {
   findBlob(uri: string, baseUrl: string | undefined): Promise<FoundSource & { readonly subscriptionId: string }>
 }
 
-export interface GalleryLimits {
+export interface GalleryLimits extends SharingLimits {
   /** Replicas of a version in a region: 100 today, 10 in the profile of 2020. */
   readonly maximumReplicas: number
   /** Largest disk that an image may hold. */

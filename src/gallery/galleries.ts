@@ -1,3 +1,4 @@
+import { randomUuid } from '../base/random.ts'
 import type { GalleryProperties } from '../contract/galleries.ts'
 import type { Tx } from '../db/tables.ts'
 import type { Behaviour, Change, RequestContext } from '../resources/behaviour.ts'
@@ -7,33 +8,43 @@ import type { GalleryDependencies } from './dependencies.ts'
 import { galleryProblems } from './problems.ts'
 import { emptyWith } from './recycle-bin.ts'
 import { findSoftDeletePolicy, withPolicyPeriods } from './soft-delete.ts'
+import { deleteSharing } from './share.rows.ts'
+import { share, showGallery } from './gallery-sharing.ts'
+import { sharingProblems } from './sharing-problems.ts'
+import { checkSharingProfile, stillSharedTo, withPublicName } from './sharing-rules.ts'
 
 const longestPeriodDays = 365
 
 /** What `galleries` mean: a name of their own in the subscription, and a unique name for sharing (behaviour.md B1, B2). */
-export function galleriesBehaviour(deps: Pick<GalleryDependencies, 'limits' | 'requestSweep'>): Behaviour {
+export function galleriesBehaviour(
+  deps: Pick<GalleryDependencies, 'db' | 'limits' | 'regions' | 'requestSweep'>,
+): Behaviour {
   return {
     type: 'Microsoft.Compute/galleries',
     async prepare(change, context) {
       const identifier = { uniqueName: `${change.id.subscriptionId}-${change.id.name.toUpperCase()}` }
       const properties = withPolicyPeriods(change.after.properties, context.apiVersion)
-      return { ...change.after, properties: { ...properties, identifier } }
+      return { ...change.after, properties: withPublicName({ ...properties, identifier }, randomUuid) }
     },
     async check(change, context) {
       const properties = change.after.properties as GalleryProperties
-      const permissions = properties.sharingProfile?.permissions ?? 'Private'
-      if (permissions !== 'Private')
-        throw galleryProblems.SharingNotSupported(
-          { permissions },
-          { target: 'gallery.properties.sharingProfile.permissions' },
-        )
+      checkSharingProfile(change.before?.properties, properties)
       await checkSoftDelete(change, context)
     },
     async commit(tx, change) {
       await checkQuota(tx, 'Microsoft.Compute/galleries', change, deps.limits)
       if (change.kind === 'create') await checkNameIsFree(tx, change)
     },
-    commitRemove: (tx, gallery) => emptyWith(tx, gallery, deps),
+    async commitRemove(tx, gallery) {
+      await emptyWith(tx, gallery, deps)
+      await deleteSharing(tx, gallery.key)
+    },
+    async checkRemove(gallery) {
+      const permissions = stillSharedTo(gallery.properties)
+      if (permissions !== undefined) throw sharingProblems.StillShared({ permissions })
+    },
+    show: (gallery, context) => showGallery(gallery, context, deps),
+    actions: { share: (call) => share(call, deps) },
   }
 }
 

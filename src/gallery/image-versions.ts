@@ -14,6 +14,7 @@ import { listReplicas } from './replica.rows.ts'
 import type { Replica } from './replica.rows.ts'
 import { checkQuota } from './quota.ts'
 import { showReplicationStatus } from './replication-status.ts'
+import { checkFitsGallery, contentOfVersion } from './shared-content.ts'
 import { checkTargetRegions } from './target-regions.ts'
 import { checkUefiSettings } from './uefi-rules.ts'
 import { versionActions } from './version-actions.ts'
@@ -36,6 +37,8 @@ export function imageVersionsBehaviour(deps: GalleryDependencies): Behaviour {
       checkPublishingProfile(change, context.nowMs, deps)
       const { securityProfile } = versionProperties(change.after)
       checkUefiSettings(securityProfile, (await definitionOf(change, deps))?.hyperVGeneration)
+      const galleryKey = parentKey(change.id).split('/images/', 1)[0] ?? ''
+      await checkFitsGallery(deps.db, galleryKey, contentOfVersion(change.id.name, change.after))
       if (change.kind === 'create' || change.before?.provisioningState === 'Failed')
         await checkSource(change, context, deps)
     },

@@ -13,6 +13,7 @@ import type { Candidate, Latest } from './latest.ts'
 import { galleryProblems } from './problems.ts'
 import { emptyWith } from './recycle-bin.ts'
 import { listReplicasOf } from './replica.rows.ts'
+import { checkFitsGallery, contentOfImage } from './shared-content.ts'
 import { toCandidate } from './version-properties.ts'
 
 interface ImageDependencies {
@@ -32,6 +33,7 @@ export function imagesBehaviour(
       if (endOfLife !== undefined && endOfLife !== before?.endOfLifeDate && Date.parse(endOfLife) <= context.nowMs)
         throw galleryProblems.EndOfLifeInPast({}, { target: 'galleryImage.properties.endOfLifeDate' })
       checkFeatures(change.after.properties as GalleryImageProperties)
+      await checkFitsGallery(deps.db, parentKey(change.id), contentOfImage(change.id.name, change.after))
     },
     async commit(tx, change) {
       await checkQuota(tx, 'Microsoft.Compute/galleries/images', change, deps.limits)

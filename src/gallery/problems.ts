@@ -206,12 +206,6 @@ export const galleryProblems = defineProblems({
     code: 'ReplicationJobsNotCompleted',
     say: replicationFailedText,
   },
-  SharingNotSupported: {
-    kind: 'invalid',
-    code: 'OperationNotAllowed',
-    say: (f: { permissions: string }) =>
-      `Sharing with permissions '${f.permissions}' is not supported by this server yet. Leave sharingProfile out, or set permissions to 'Private'.`,
-  },
   VersionInRecycleBin: {
     kind: 'conflict',
     code: 'Conflict',

@@ -78,22 +78,24 @@ export async function lockResource(db: DbOrTx, key: string): Promise<Resource | 
 
 /**
  * Changes the properties of a row from inside a workflow (sizes learnt from the bytes, what became of a source); the
- * etag and the operation stay. Call it in a transaction. Answers undefined where the row is gone.
+ * etag and the operation stay, unless an etag is given (what an action of a client changes, another client's write must
+ * not undo unseen). Call it in a transaction. Answers undefined where the row is gone.
  */
 export async function editResourceProperties(
   tx: DbOrTx,
   key: string,
   edit: (properties: JsonObject) => JsonObject,
+  etag?: string,
 ): Promise<Resource | undefined> {
   const before = await lockResource(tx, key)
   if (!before) return undefined
   const properties = edit(before.properties)
   await tx
     .updateTable('resource')
-    .set({ properties: JSON.stringify(properties) })
+    .set({ properties: JSON.stringify(properties), ...(etag === undefined ? {} : { etag }) })
     .where('key', '=', key)
     .execute()
-  return { ...before, properties }
+  return { ...before, properties, ...(etag === undefined ? {} : { etag }) }
 }
 
 /** Ends the hold of an operation on a row in another state than `settleResource` would give it. */

@@ -21,6 +21,9 @@ export interface Limits {
   /** Per image version and region. */
   readonly replicas: number
   readonly diskSizeGiB: number
+  /** Whom one gallery can be shared with directly. */
+  readonly sharedSubscriptions: number
+  readonly sharedTenants: number
 }
 
 /** What /dev/kvm's presence does not tell: `auto` probes by booting (STACK.md section 0). */
@@ -53,11 +56,27 @@ export interface ServerFlags {
   readonly logLevel?: string | undefined
 }
 
+const sharing = { sharedSubscriptions: 30, sharedTenants: 5 }
+
 /** Azure's limits of three times; `today` is the default. `2020` is what the 2020 documentation states. */
 export const limitProfiles: Readonly<Record<'today' | '2020' | 'preview', Limits>> = {
-  today: { galleries: 100, imageDefinitions: 1_000, imageVersions: 10_000, replicas: 100, diskSizeGiB: 32_768 },
-  '2020': { galleries: 100, imageDefinitions: 1_000, imageVersions: 10_000, replicas: 10, diskSizeGiB: 1_024 },
-  preview: { galleries: 10, imageDefinitions: 200, imageVersions: 2_000, replicas: 10, diskSizeGiB: 1_024 },
+  today: {
+    galleries: 100,
+    imageDefinitions: 1_000,
+    imageVersions: 10_000,
+    replicas: 100,
+    diskSizeGiB: 32_768,
+    ...sharing,
+  },
+  '2020': {
+    galleries: 100,
+    imageDefinitions: 1_000,
+    imageVersions: 10_000,
+    replicas: 10,
+    diskSizeGiB: 1_024,
+    ...sharing,
+  },
+  preview: { galleries: 10, imageDefinitions: 200, imageVersions: 2_000, replicas: 10, diskSizeGiB: 1_024, ...sharing },
 }
 
 const count = Type.Integer({ minimum: 1, maximum: 1_000_000_000 })
@@ -94,6 +113,8 @@ const fileSchema = Type.Object(
           imageVersions: Type.Optional(count),
           replicas: Type.Optional(count),
           diskSizeGiB: Type.Optional(count),
+          sharedSubscriptions: Type.Optional(count),
+          sharedTenants: Type.Optional(count),
         },
         { additionalProperties: false },
       ),

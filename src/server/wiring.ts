@@ -35,6 +35,7 @@ import { publishVersion, retireVersion } from '../gallery/publish-version.ts'
 import { listLiveRoots } from '../gallery/replica.rows.ts'
 import { purgeOverdue, purgeVersion, recycleBinBehaviour, recycleVersion } from '../gallery/recycle-bin.ts'
 import { resolveImage } from '../gallery/resolve-image.ts'
+import { shareGallery } from '../gallery/share-gallery.ts'
 import { verifyVersion } from '../gallery/verify-version.ts'
 import { baseUrlOf } from '../http/request-facts.ts'
 import { createAuthenticator } from '../identity/authenticator.ts'
@@ -298,6 +299,7 @@ function createWorkEngine(room: Room, gallery: GalleryDependencies, compute: Com
       verifyVersion(gallery),
       recycleVersion(),
       purgeVersion(gallery),
+      shareGallery(gallery),
       ...compute.workflows,
     ],
   })

@@ -1,7 +1,7 @@
 import { after, before, suite } from 'node:test'
 import { openTargets, tableOf } from './refusals.ts'
 import { versionBody } from './wire.ts'
-import type { Body, Refusal, Wire } from './wire.ts'
+import type { Refusal, Wire } from './wire.ts'
 
 /**
  * What this release cannot do yet is refused with a reason and a next step: a setting that were accepted without effect
@@ -24,19 +24,9 @@ suite('not supported yet, and said so', () => {
     code: 'OperationNotAllowed',
     says,
   })
-  const gallery = (properties: Body): Body => ({ location: 'westeurope', properties })
   const newVersion = 'galleries/g/images/d/versions/7.7.7'
 
   tableOf(() => wire)('refusals', [
-    [
-      'sharing with groups',
-      () =>
-        refused(
-          'galleries/shared',
-          gallery({ sharingProfile: { permissions: 'Groups' } }),
-          /'Groups' is not supported.*Leave sharingProfile out/,
-        ),
-    ],
     [
       'encryption with a disk encryption set',
       () =>
