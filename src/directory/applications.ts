@@ -5,7 +5,7 @@ import type { Application, KeyCredential, ServicePrincipal } from './directory.t
 import { findUniqueRow, insertLinkRow, listObjectRows } from './directory.rows.ts'
 import { directoryProblems } from './problems.ts'
 import { changeObject, checkDisplayName, insertObject, isKind } from './room.ts'
-import type { DirectoryRoom } from './room.ts'
+import type { Changes, DirectoryRoom } from './room.ts'
 
 export interface ApplicationDraft {
   readonly displayName: string
@@ -71,7 +71,7 @@ export function updateApplication(
   room: DirectoryRoom,
   tenantId: string,
   objectId: string,
-  change: Partial<Omit<ApplicationDraft, 'ownerId'>>,
+  change: Changes<Omit<ApplicationDraft, 'ownerId'>>,
 ): Promise<Application> {
   const given = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined))
   if (change.displayName !== undefined) checkDisplayName('application', change.displayName)

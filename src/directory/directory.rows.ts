@@ -324,3 +324,18 @@ export async function listSecretHashes(
     .execute()
   return rows.map((row) => row.hash)
 }
+
+/** The applications of these client ids, wherever they are registered; what their principals show of them. */
+export async function findApplicationRows(db: DbOrTx, appIds: readonly string[]): Promise<DirectoryObject[]> {
+  const found: DirectoryObject[] = []
+  for (let at = 0; at < appIds.length; at += manyIds) {
+    const rows = await db
+      .selectFrom('directory_object')
+      .selectAll()
+      .where('kind', '=', 'application')
+      .where('app_id', 'in', appIds.slice(at, at + manyIds))
+      .execute()
+    found.push(...rows.map(parseObject))
+  }
+  return found
+}

@@ -4,7 +4,7 @@ import type { Group } from './directory.ts'
 import { deleteLinkRow, findObjectRow, insertLinkRow } from './directory.rows.ts'
 import { directoryProblems } from './problems.ts'
 import { changeObject, checkDisplayName, getObject, insertObject } from './room.ts'
-import type { DirectoryRoom } from './room.ts'
+import type { Changes, DirectoryRoom } from './room.ts'
 
 export interface GroupDraft {
   readonly displayName: string
@@ -35,7 +35,7 @@ export function updateGroup(
   room: DirectoryRoom,
   tenantId: string,
   objectId: string,
-  change: Partial<GroupDraft>,
+  change: Changes<GroupDraft>,
 ): Promise<Group> {
   const given = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined))
   if (change.displayName !== undefined) checkDisplayName('group', change.displayName)

@@ -27,6 +27,9 @@ export interface DirectoryRoom {
 
 export type ObjectOfKind<K extends DirectoryObject['kind']> = Extract<DirectoryObject, { readonly kind: K }>
 
+/** Whatever is undefined stays as it is. */
+export type Changes<T> = { readonly [K in keyof T]?: T[K] | undefined }
+
 const kindNames = { user: 'user', group: 'group', application: 'application', servicePrincipal: 'service principal' }
 
 export function isKind<K extends DirectoryObject['kind']>(

@@ -67,8 +67,17 @@ export function problemOfError(error: unknown): Problem {
   }
 }
 
-/** Answers a request with a problem; an internal one shows nothing of its cause, which goes to the log. */
-export function sendProblem(reply: FastifyReply, request: FastifyRequest, problem: Problem, logger: Logger): void {
+/**
+ * Answers a request with a problem; an internal one shows nothing of its cause, which goes to the log. `envelope`: the
+ * form in which the service that was asked shows errors, where it is not Resource Manager's.
+ */
+export function sendProblem(
+  reply: FastifyReply,
+  request: FastifyRequest,
+  problem: Problem,
+  logger: Logger,
+  envelope: (record: ProblemRecord) => object = toErrorEnvelope,
+): void {
   const status = statusOfKind(problem.kind)
   const fields = { requestId: request.id, method: request.method, path: pathOf(request), status, code: problem.code }
   if (status >= 500) logger.error({ ...fields, err: problem.cause ?? problem }, 'request failed')
@@ -77,7 +86,7 @@ export function sendProblem(reply: FastifyReply, request: FastifyRequest, proble
   if (drainRest(request)) reply.removeHeader('connection')
   else reply.header('connection', 'close')
   if (problem.kind === 'throttled' && !reply.hasHeader('retry-after')) reply.header('retry-after', '1')
-  void reply.code(status).type('application/json; charset=utf-8').send(toErrorEnvelope(problem.toRecord()))
+  void reply.code(status).type('application/json; charset=utf-8').send(envelope(problem.toRecord()))
 }
 
 const drainLimitBytes = 16 * MiB

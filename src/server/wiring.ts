@@ -24,6 +24,7 @@ import { resourceTypes } from '../contract/resource-types.ts'
 import { openDatabase } from '../db/open.ts'
 import type { Db } from '../db/tables.ts'
 import type { Directory } from '../directory/directory.ts'
+import { registerGraph } from '../directory/graph/register-graph.ts'
 import { openDirectory } from '../directory/open-directory.ts'
 import type { DirectoryRoom } from '../directory/room.ts'
 import { ensureInstallation } from '../directory/tenants.ts'
@@ -130,7 +131,8 @@ export async function wire(config: ServerConfig, clock: Clock, logger: Logger): 
   const parts = cleanup.move()
   return {
     installation,
-    register: (app) => registerRoutes(app, { room, installation, directory, transfer, compute, gallery, work }),
+    register: (app) =>
+      registerRoutes(app, { room, installation, directory, directoryRoom, transfer, compute, gallery, work }),
     async start(addresses) {
       ownAddresses.push(...addresses)
       await work.run()
@@ -145,21 +147,21 @@ interface Parts {
   readonly room: Room
   readonly installation: Installation
   readonly directory: Directory
+  readonly directoryRoom: DirectoryRoom
   readonly transfer: Transfer
   readonly compute: Compute
   readonly gallery: GalleryDependencies
   readonly work: WorkEngine
 }
 
-function registerRoutes(
-  app: FastifyInstance,
-  { room, installation, directory, transfer, compute, gallery, work }: Parts,
-): void {
+function registerRoutes(app: FastifyInstance, parts: Parts): void {
+  const { room, installation, directory, transfer, compute, gallery, work } = parts
   const { config, db, stores, regions, clock, logger, activity } = room
   const authenticate = createAuthenticator({ installation, clock })
   const access = createAccess({ db, clock, directory, issuerOf })
   const authorize: Authorizer = (caller, action, scope) => access.authorize(caller, action, scope)
   registerIdentity(app, { installation, logger, clock, baseUrlOf })
+  registerGraph(app, { room: parts.directoryRoom, directory, logger, authenticate })
   registerTransfer(app, {
     ...transfer,
     db,
