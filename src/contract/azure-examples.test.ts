@@ -21,8 +21,8 @@ const root = new URL(
   '../../../shared/api/spec/azure-rest-api-specs/specification/compute/resource-manager/Microsoft.Compute/GalleryRP/stable/',
   import.meta.url,
 )
-const bodyNames = ['gallery', 'galleryImage', 'galleryImageVersion']
-const types = ['', '/images', '/images/versions'].map((below) => {
+const bodyNames = ['gallery', 'galleryImage', 'galleryImageVersion', 'galleryApplication', 'galleryApplicationVersion']
+const types = ['', '/images', '/images/versions', '/applications', '/applications/versions'].map((below) => {
   const found = findResourceType(`Microsoft.Compute/galleries${below}`)
   assert.ok(found)
   return found

@@ -14,13 +14,13 @@ import type { ResourceTypeDeclaration } from './resource-type.ts'
 import { date, flag, int, list, needInt, needOneOf, needText, oneOf, part, text, texts } from './schema.ts'
 
 /** PremiumV2_LRS is a word of the API here, but no class for a region: the gallery room says so (behaviour.md B8). */
-const storageAccountTypes = ['Standard_LRS', 'Standard_ZRS', 'Premium_LRS', 'PremiumV2_LRS'] as const
-const storageAccountTypesSince = { Premium_LRS: '2019-12-01', PremiumV2_LRS: '2024-03-03' }
+export const storageAccountTypes = ['Standard_LRS', 'Standard_ZRS', 'Premium_LRS', 'PremiumV2_LRS'] as const
+export const storageAccountTypesSince = { Premium_LRS: '2019-12-01', PremiumV2_LRS: '2024-03-03' }
 const replicaCount = { minimum: 1, maximum: 100 }
 const hostCaching = oneOf(['None', 'ReadOnly', 'ReadWrite'], { kept: true })
 
 /** Encryption of a region can neither be added nor changed later (behaviour.md F). */
-const encryption = (since: string) =>
+export const encryption = (since: string) =>
   part(
     {
       osDiskImage: part({
@@ -152,7 +152,7 @@ const uefiSettings = part(
   { createOnly: true, onDemand: 'UefiSettings' },
 )
 
-const replicationStatus = part(
+export const replicationStatus = part(
   {
     aggregatedState: oneOf(['Unknown', 'InProgress', 'Completed', 'Failed']),
     summary: list(

@@ -3,6 +3,9 @@ import type { NameRule } from './resource-type.ts'
 
 const entityRule = String.raw`^[^_\W][\w-._]{0,79}(?<![-.])$`
 const entityPattern = /^[^_\W][\w\-._]{0,79}(?<![-.])$/
+/** Of scripts, as published; the pattern beside it accepts the same without trying twice. */
+const scriptRule = '^[a-zA-Z0-9]+([_]?[a-zA-Z0-9]+)*$'
+const scriptPattern = /^[A-Za-z0-9]+(?:_[A-Za-z0-9]+)*$/
 /** No dash, although the published expression allows one (behaviour.md B1). */
 const galleryPattern = /^[A-Za-z0-9](?:[A-Za-z0-9_.]{0,78}[A-Za-z0-9])?$/
 const versionPattern = /^(\d+)\.(\d+)\.(\d+)$/
@@ -21,6 +24,20 @@ const nameProblems = defineProblems({
     code: 'InvalidParameter',
     say: (f: { parameter: string }) =>
       `The entity name '${f.parameter}' is invalid according to its validation rule: ${entityRule}.`,
+  },
+  ApplicationVersionName: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: (f: { kind: string }) =>
+      `The gallery ${f.kind} version name is invalid. The ${f.kind} version name should follow Major(int32). ` +
+      'Minor(int32). Patch(int32) format, where int is between 0 and 2,147,483,647 (inclusive). For e.g: 1.0.0, 2018.12.1 etc.',
+  },
+  ScriptName: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: () =>
+      `The entity name 'galleryScriptName' is invalid according to its validation rule: ${scriptRule}. Use letters and ` +
+      'digits, with single underscores between them.',
   },
   ImageVersionName: {
     kind: 'invalid',
@@ -83,6 +100,15 @@ export const galleryNameRule: NameRule = {
 }
 
 export const galleryImageNameRule = entityNameRule('galleryImageName')
+export const galleryApplicationNameRule = entityNameRule('galleryApplicationName')
+export const accessProfileNameRule = entityNameRule('inVMAccessControlProfileName')
+export const galleryScriptNameRule: NameRule = {
+  check(name, path = name) {
+    const trailing = trailingProblem(name, path)
+    if (trailing !== undefined || (name.length <= 80 && scriptPattern.test(name))) return trailing
+    return nameProblems.ScriptName({}, { target: 'galleryScriptName' })
+  },
+}
 export const diskNameRule = entityNameRule('diskName')
 export const snapshotNameRule = entityNameRule('snapshotName')
 export const virtualMachineNameRule = entityNameRule('vmName')
@@ -94,6 +120,18 @@ export const galleryImageVersionNameRule: NameRule = {
       ? nameProblems.ImageVersionName({}, { target: 'galleryImageVersionName' })
       : undefined,
 }
+
+/** The same of what is no image; `kind`: application, script … */
+const artifactVersionNameRule = (kind: string, target: string): NameRule => ({
+  check: (name) =>
+    findVersionNumbers(name) === undefined ? nameProblems.ApplicationVersionName({ kind }, { target }) : undefined,
+})
+export const applicationVersionNameRule = artifactVersionNameRule('application', 'galleryApplicationVersionName')
+export const scriptVersionNameRule = artifactVersionNameRule('script', 'galleryScriptVersionName')
+export const accessProfileVersionNameRule = artifactVersionNameRule(
+  'inVMAccessControlProfile',
+  'inVMAccessControlProfileVersionName',
+)
 
 /** 1-90 letters (of any script), digits, `-`, `.`, `(`, `)`, `_`; no period at the end. */
 export const resourceGroupNameRule: NameRule = {

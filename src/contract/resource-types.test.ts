@@ -17,7 +17,12 @@ suite('the table of resource types', () => {
     assert.equal(findResourceType('MICROSOFT.compute/Galleries/images')?.type, 'Microsoft.Compute/galleries/images'))
   test('knows what is below what', () => {
     const below = (type: string): string[] => childTypesOf(type).map((child) => child.type)
-    assert.deepEqual(below('microsoft.compute/galleries'), ['Microsoft.Compute/galleries/images'])
+    assert.deepEqual(
+      below('microsoft.compute/galleries'),
+      ['images', 'applications', 'scripts', 'inVMAccessControlProfiles'].map(
+        (name) => `Microsoft.Compute/galleries/${name}`,
+      ),
+    )
     assert.deepEqual(below('Microsoft.Compute/galleries/images'), ['Microsoft.Compute/galleries/images/versions'])
     assert.deepEqual(below('Microsoft.Compute/disks'), [])
   })

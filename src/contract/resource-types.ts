@@ -1,7 +1,10 @@
+import { accessProfiles, accessProfileVersions } from './access-profiles.ts'
 import { disks } from './disks.ts'
 import { galleries } from './galleries.ts'
+import { galleryApplications, galleryApplicationVersions } from './gallery-applications.ts'
 import { galleryImages } from './gallery-images.ts'
 import { galleryImageVersions } from './gallery-image-versions.ts'
+import { galleryScripts, galleryScriptVersions } from './gallery-scripts.ts'
 import { resourceGroups } from './resource-groups.ts'
 import type { ResourceTypeDeclaration } from './resource-type.ts'
 import { snapshots } from './snapshots.ts'
@@ -15,6 +18,12 @@ export const resourceTypes: readonly ResourceTypeDeclaration[] = [
   galleryImages,
   galleryImageVersions,
   softDeletedVersions,
+  galleryApplications,
+  galleryApplicationVersions,
+  galleryScripts,
+  galleryScriptVersions,
+  accessProfiles,
+  accessProfileVersions,
   disks,
   snapshots,
   virtualMachines,

@@ -34,6 +34,16 @@ export interface SourceFinder {
    * host and port may have been another's since.
    */
   findBlob(uri: string, baseUrl: string | undefined): Promise<FoundSource & { readonly subscriptionId: string }>
+  /** The same for a blob that is no disk: an application's package, a script. */
+  findFile(uri: string, baseUrl: string | undefined): Promise<FoundFile>
+}
+
+/** A file as it was handed in; `path` names it on this machine until it is overwritten or deleted. */
+export interface FoundFile {
+  readonly path: string
+  readonly sizeBytes: number
+  /** Whose it is: the caller must have the right to it. */
+  readonly subscriptionId: string
 }
 
 export interface GalleryLimits extends SharingLimits {

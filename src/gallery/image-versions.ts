@@ -1,11 +1,11 @@
 import { findArmId, parentKey } from '../base/arm-id.ts'
 import { formatArmTime } from '../base/clock.ts'
-import { isJsonObject } from '../base/json.ts'
+import { isJsonObject, type JsonObject } from '../base/json.ts'
 import { GiB } from '../base/units.ts'
 import type { GalleryImageProperties } from '../contract/gallery-images.ts'
 import type { GalleryImageVersionProperties } from '../contract/gallery-image-versions.ts'
 import type { Behaviour, Change, RequestContext } from '../resources/behaviour.ts'
-import type { Draft } from '../resources/resource.ts'
+import type { Draft, Resource } from '../resources/resource.ts'
 import { findResource } from '../resources/resource.rows.ts'
 import type { FoundSource, GalleryDependencies } from './dependencies.ts'
 import { galleryProblems } from './problems.ts'
@@ -58,23 +58,30 @@ export function imageVersionsBehaviour(deps: GalleryDependencies): Behaviour {
       if (Date.parse(endOfLife) > context.nowMs) throw galleryProblems.BlockedBeforeEndOfLife({})
     },
     remove: (version) => planRemoval(version, deps),
-    async show(version, context) {
-      const words = (context.query['$expand'] ?? '').split(',').map((word) => word.trim().toLowerCase())
-      if (!words.includes('replicationstatus')) return version.properties
-      const targets = versionProperties(version).publishingProfile?.targetRegions ?? []
-      const replicas = await listReplicas(deps.db, version.key)
-      const isDetailed = words.includes('transfers')
-      return {
-        ...version.properties,
-        replicationStatus: showReplicationStatus(replicas, targets, deps.regions, isDetailed),
-      }
-    },
+    show: (version, context) => showWithReplication(version, context, deps),
     actions: versionActions(deps),
   }
 }
 
+/** The properties of a version, with its replication where the caller asks for it. */
+export async function showWithReplication(
+  version: Resource,
+  context: RequestContext,
+  deps: Pick<GalleryDependencies, 'db' | 'regions'>,
+): Promise<JsonObject> {
+  const words = (context.query['$expand'] ?? '').split(',').map((word) => word.trim().toLowerCase())
+  if (!words.includes('replicationstatus')) return version.properties
+  const targets = versionProperties(version).publishingProfile?.targetRegions ?? []
+  const replicas = await listReplicas(deps.db, version.key)
+  const isDetailed = words.includes('transfers')
+  return {
+    ...version.properties,
+    replicationStatus: showReplicationStatus(replicas, targets, deps.regions, isDetailed),
+  }
+}
+
 /** Set at the first PUT and never changed afterwards (behaviour.md B10). */
-function withPublishedDate(change: Change, nowMs: number): Draft {
+export function withPublishedDate(change: Change, nowMs: number): Draft {
   const before = change.before && versionProperties(change.before).publishingProfile?.publishedDate
   const profile = change.after.properties['publishingProfile']
   return {
@@ -90,7 +97,7 @@ function withPublishedDate(change: Change, nowMs: number): Draft {
 }
 
 /** What would be accepted without effect is refused: a caller may rely on it. */
-function checkNotSupportedYet(profile: GalleryImageVersionProperties['publishingProfile']): void {
+export function checkNotSupportedYet(profile: GalleryImageVersionProperties['publishingProfile']): void {
   const encrypted = profile?.targetRegions?.find(({ encryption }) =>
     JSON.stringify(encryption ?? {}).includes('ncryptionSetId'),
   )
@@ -213,13 +220,13 @@ async function definitionOf(change: Change, deps: GalleryDependencies): Promise<
 }
 
 /** `verify` found a replica of a version damaged: any update takes it again. */
-async function hasFailedReplica({ before }: Change, deps: GalleryDependencies): Promise<boolean> {
+export async function hasFailedReplica({ before }: Change, deps: GalleryDependencies): Promise<boolean> {
   if (!before) return false
   return (await listReplicas(deps.db, before.key)).some((replica) => replica.state === 'Failed')
 }
 
 /** Tags, dates and exclusion are true as soon as they are written; replicas need work. */
-function changesReplicas(change: Change): boolean {
+export function changesReplicas(change: Change): boolean {
   if (!change.before || change.before.provisioningState === 'Failed') return true
   const replicated = (draft: Pick<Draft, 'properties'>): string => {
     const profile = versionProperties(draft).publishingProfile

@@ -11,7 +11,8 @@ import type { StoredResult, TransferOptions, TransferProgress } from '../store/d
 import { DiskMissing, FrameCorrupt, FrameMissing, ManifestCorrupt } from '../store/errors.ts'
 import { isTransient } from '../work/failure.ts'
 import type { Operation, StepContext, Workflow } from '../work/workflow.ts'
-import type { GalleryDependencies } from './dependencies.ts'
+import { deleteArtifactFiles } from './artifact-file.rows.ts'
+import type { GalleryDependencies, SourcePlace } from './dependencies.ts'
 import { findParentRoot } from './parent-root.ts'
 import { galleryProblems } from './problems.ts'
 import {
@@ -38,26 +39,44 @@ type PublishStep = StepContext<PublishInput>
 const regionsAtOnce = 3
 const progressEveryMs = 400
 
+/** What the workflow has to know of a kind of version: its parts, where each comes from, what is written at the end. */
+export interface VersionKind {
+  readonly workflow: string
+  /** Numbers of the parts that a new version has: disks by LUN, files. */
+  parts(version: Resource): Promise<readonly number[]>
+  findPlace(version: Resource, part: Replica): Promise<SourcePlace>
+  /** What success adds to the properties. */
+  complete?(properties: JsonObject, replicas: readonly Replica[]): JsonObject
+}
+
+/** Image versions: parts are disks. */
+export function publishVersion(deps: GalleryDependencies): Workflow<PublishInput> {
+  return publishWorkflow(deps, {
+    workflow: 'publish-version',
+    parts: (version) => sourceLuns(version, deps),
+    findPlace: (version, disk) => findSourcePlace(version, disk, deps),
+    complete: (properties, replicas) => withIntegrity(withDiskSizes(properties, replicas), replicas, deps.clock.now()),
+  })
+}
+
 /**
  * Makes the replicas of a version what its target regions ask for: ingest into the home region unless some region has
  * the disk already, then each lacking region takes what it lacks. Serves creation, update and retry alike; every step
  * may run twice, because what is complete is left alone and frames are named by their content.
  */
-export function publishVersion(deps: GalleryDependencies): Workflow<PublishInput> {
+export function publishWorkflow(deps: GalleryDependencies, kind: VersionKind): Workflow<PublishInput> {
   return {
-    name: 'publish-version',
+    name: kind.workflow,
     steps: [
-      { name: 'plan', run: (step) => plan(step, deps) },
-      { name: 'ingest', run: (step) => ingest(step, deps) },
+      { name: 'plan', run: (step) => plan(step, deps, kind) },
+      { name: 'ingest', run: (step) => ingest(step, deps, kind) },
       { name: 'replicate', run: (step) => replicate(step, deps) },
     ],
     async settle(tx, operation, outcome) {
       const key = operation.resourceKey
       if (outcome.state === 'Succeeded') {
         const replicas = await listReplicas(tx, key)
-        await editResourceProperties(tx, key, (properties) =>
-          withIntegrity(withDiskSizes(properties, replicas), replicas, deps.clock.now()),
-        )
+        await editResourceProperties(tx, key, (properties) => kind.complete?.(properties, replicas) ?? properties)
       } else await failUnfinished(tx, operation, outcome.error, deps)
     },
   }
@@ -71,15 +90,16 @@ export function retireVersion(deps: GalleryDependencies): Workflow<PublishInput>
     async settle(tx, operation, outcome) {
       if (outcome.state !== 'Succeeded') return
       await deleteReplicas(tx, operation.resourceKey)
+      await deleteArtifactFiles(tx, operation.resourceKey)
       deps.requestSweep()
     },
   }
 }
 
-async function plan(step: PublishStep, deps: GalleryDependencies): Promise<Json> {
+async function plan(step: PublishStep, deps: GalleryDependencies, kind: VersionKind): Promise<Json> {
   const version = await getVersion(step, deps)
   const before = await listReplicas(deps.db, version.key)
-  const luns = before.length > 0 ? unique(before.map((replica) => replica.lun)) : await sourceLuns(version, deps)
+  const luns = before.length > 0 ? unique(before.map((replica) => replica.lun)) : await kind.parts(version)
   const keptIn = isShallow(version) ? await findKeptClasses(version, luns, before, deps) : undefined
   const wanted = wantedReplicas(version, luns, deps.regions, keptIn)
   await deps.db.transaction().execute((tx) => syncReplicas(tx, version.key, wanted))
@@ -87,14 +107,14 @@ async function plan(step: PublishStep, deps: GalleryDependencies): Promise<Json>
   return { luns }
 }
 
-async function ingest(step: PublishStep, deps: GalleryDependencies): Promise<void> {
+async function ingest(step: PublishStep, deps: GalleryDependencies, kind: VersionKind): Promise<void> {
   const version = await getVersion(step, deps)
   const replicas = await listReplicas(deps.db, version.key)
   const home = replicas.filter((replica) => replica.region === homeOf(version, deps))
   for (const replica of home) {
     const isSomewhere = replicas.some((other) => other.lun === replica.lun && other.state === 'Completed')
     if (isSomewhere) continue
-    const place = await findSourcePlace(version, replica, deps)
+    const place = await kind.findPlace(version, replica)
     await transfer(step, replica, version, deps, (options) => {
       if (place.kind === 'file')
         return deps.stores

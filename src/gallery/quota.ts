@@ -8,18 +8,28 @@ const quotas = {
   'Microsoft.Compute/galleries': { limit: 'galleries', what: 'Galleries' },
   'Microsoft.Compute/galleries/images': { limit: 'imageDefinitions', what: 'GalleryImages' },
   'Microsoft.Compute/galleries/images/versions': { limit: 'imageVersions', what: 'GalleryImageVersions' },
+  // Azure publishes no numbers for what follows: as many as of images.
+  'Microsoft.Compute/galleries/applications': { limit: 'imageDefinitions', what: 'GalleryApplications' },
+  'Microsoft.Compute/galleries/applications/versions': { limit: 'imageVersions', what: 'GalleryApplicationVersions' },
+  'Microsoft.Compute/galleries/scripts': { limit: 'imageDefinitions', what: 'GalleryScripts' },
+  'Microsoft.Compute/galleries/scripts/versions': { limit: 'imageVersions', what: 'GalleryScriptVersions' },
+  'Microsoft.Compute/galleries/inVMAccessControlProfiles': {
+    limit: 'imageDefinitions',
+    what: 'GalleryInVMAccessControlProfiles',
+  },
+  'Microsoft.Compute/galleries/inVMAccessControlProfiles/versions': {
+    limit: 'imageVersions',
+    what: 'GalleryInVMAccessControlProfileVersions',
+  },
 } as const
+
+export type LimitedType = keyof typeof quotas
 
 /**
  * Refuses a creation beyond the limit of its type in the subscription and region. Call it in the transaction that
  * writes the row: two creations at once must not both take the last place.
  */
-export async function checkQuota(
-  tx: Tx,
-  type: keyof typeof quotas,
-  change: Change,
-  limits: GalleryLimits,
-): Promise<void> {
+export async function checkQuota(tx: Tx, type: LimitedType, change: Change, limits: GalleryLimits): Promise<void> {
   if (change.kind !== 'create') return
   const { location } = change.after
   const limit = limits[quotas[type].limit]

@@ -1,4 +1,4 @@
-import type { RegionDirectory } from '../base/region.ts'
+import type { Region, RegionDirectory } from '../base/region.ts'
 import { isStorageClass } from '../store/disk-store.ts'
 import { galleryProblems } from './problems.ts'
 
@@ -22,10 +22,11 @@ export interface TargetRegionFacts {
   readonly allowsRemoval: boolean | undefined
   /** Nothing is copied: one replica, where the source is (behaviour.md B7, B9). */
   readonly isShallow?: boolean
+  /** The place in the body that errors name; default: an image version's. */
+  readonly profilePath?: string
 }
 
-const profile = 'galleryImageVersion.properties.publishingProfile'
-const targetsPath = `${profile}.targetRegions`
+const imageProfile = 'galleryImageVersion.properties.publishingProfile'
 
 /**
  * The rules of target regions that need more than the schema (behaviour.md B6-B8, B11): known and different regions,
@@ -33,43 +34,45 @@ const targetsPath = `${profile}.targetRegions`
  * region never changes, and no removal of a replicated region where the safety profile forbids it.
  */
 export function checkTargetRegions(facts: TargetRegionFacts, regions: RegionDirectory): void {
+  const profile = facts.profilePath ?? imageProfile
+  const targetsPath = `${profile}.targetRegions`
   checkCount(facts.replicaCount, `${profile}.replicaCount`, facts.maximumReplicas)
   const seen = new Set<string>()
   for (const target of facts.targets) {
     const region = regions.find(target.name)
-    if (!region) throw unknownRegion(target.name, regions)
+    if (!region) throw unknownRegion(target.name, regions, targetsPath)
     if (seen.has(region.name)) throw galleryProblems.DuplicateRegions({}, { target: targetsPath })
     seen.add(region.name)
     checkCount(target.regionalReplicaCount, `${targetsPath}.regionalReplicaCount`, facts.maximumReplicas)
-    checkClass(target, region.displayName, region.zones.length, facts.before)
+    checkClass(target, region, facts.before, `${targetsPath}.storageAccountType`)
   }
   if (!seen.has(facts.location))
     throw galleryProblems.LocationNotAmongTargets(
       { regions: facts.targets.map((target) => target.name).join(','), location: facts.location },
       { target: targetsPath },
     )
-  if (facts.isShallow === true) checkShallow(facts)
-  if (facts.allowsRemoval === false) checkNothingRemoved(facts)
+  if (facts.isShallow === true) checkShallow(facts, targetsPath)
+  if (facts.allowsRemoval === false) checkNothingRemoved(facts, targetsPath)
 }
 
-function checkShallow({ targets, replicaCount, location }: TargetRegionFacts): void {
+function checkShallow({ targets, replicaCount, location }: TargetRegionFacts, targetsPath: string): void {
   const counts = [replicaCount ?? 1, ...targets.map((target) => target.regionalReplicaCount ?? 1)]
   if (targets.length > 1 || counts.some((count) => count > 1))
     throw galleryProblems.ShallowOneReplica({ location }, { target: targetsPath })
 }
 
-function checkClass(target: TargetRegion, displayName: string, zones: number, before: readonly TargetRegion[]): void {
-  const path = `${targetsPath}.storageAccountType`
+function checkClass(target: TargetRegion, region: Region, before: readonly TargetRegion[], path: string): void {
+  const { displayName, zones } = region
   const value = target.storageAccountType ?? 'Standard_LRS'
   if (!isStorageClass(value)) throw galleryProblems.StorageClassNotSupported({ value }, { target: path })
   const existing = before.find((old) => old.name === displayName)?.storageAccountType
   if (existing !== undefined && existing !== value)
     throw galleryProblems.StorageClassNotKept({ region: displayName, existing }, { target: path })
-  if (value === 'Standard_ZRS' && zones < 3)
+  if (value === 'Standard_ZRS' && zones.length < 3)
     throw galleryProblems.ZonesMissing({ region: displayName }, { target: path })
 }
 
-function checkNothingRemoved(facts: TargetRegionFacts): void {
+function checkNothingRemoved(facts: TargetRegionFacts, targetsPath: string): void {
   const removed = facts.before.filter((old) => !facts.targets.some((target) => target.name === old.name))
   if (removed.length > 0)
     throw galleryProblems.ReplicatedRegionKept(
@@ -83,7 +86,7 @@ function checkCount(value: number | undefined, parameter: string, maximum: numbe
     throw galleryProblems.OutOfRange({ value, parameter, minimum: 1, maximum }, { target: parameter })
 }
 
-function unknownRegion(name: string, regions: RegionDirectory): Error {
+function unknownRegion(name: string, regions: RegionDirectory, targetsPath: string): Error {
   const known = regions.all.map((region) => region.name).join(', ')
   return galleryProblems.UnknownRegion({ region: name, known }, { target: targetsPath })
 }

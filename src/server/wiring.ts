@@ -29,6 +29,10 @@ import { openDirectory } from '../directory/open-directory.ts'
 import type { DirectoryRoom } from '../directory/room.ts'
 import { ensureInstallation } from '../directory/tenants.ts'
 import type { GalleryDependencies } from '../gallery/dependencies.ts'
+import { accessProfileVersionsBehaviour } from '../gallery/access-profiles.ts'
+import { artifactDefinitionBehaviours } from '../gallery/artifact-definitions.ts'
+import { applicationVersions, scriptVersions } from '../gallery/artifact-kinds.ts'
+import { artifactVersionsBehaviour, publishArtifact } from '../gallery/artifact-versions.ts'
 import { galleriesBehaviour } from '../gallery/galleries.ts'
 import { imageVersionsBehaviour } from '../gallery/image-versions.ts'
 import { imagesBehaviour } from '../gallery/images.ts'
@@ -181,6 +185,10 @@ function registerRoutes(app: FastifyInstance, parts: Parts): void {
       imagesBehaviour(gallery),
       imageVersionsBehaviour(gallery),
       recycleBinBehaviour(gallery),
+      ...artifactDefinitionBehaviours(gallery),
+      artifactVersionsBehaviour(applicationVersions, gallery),
+      artifactVersionsBehaviour(scriptVersions, gallery),
+      accessProfileVersionsBehaviour(gallery),
       ...compute.behaviours,
     ],
     db,
@@ -272,6 +280,8 @@ function galleryDependencies(
       findDisk: (id) => compute.findDisk(id),
       findBlob: (uri, baseUrl) =>
         transfer.findBlob(uri, baseUrl === undefined ? [new URL(uri).origin] : [baseUrl, ...ownAddresses]),
+      findFile: (uri, baseUrl) =>
+        transfer.findFile(uri, baseUrl === undefined ? [new URL(uri).origin] : [baseUrl, ...ownAddresses]),
     },
     signDiskAddress: async ({ format, durationSeconds, baseUrl, ...disk }) =>
       signDiskAddress(transfer.signer, disk, { format, baseUrl, expiresMs: clock.now() + durationSeconds * 1000 }).uri,
@@ -299,6 +309,8 @@ function createWorkEngine(room: Room, gallery: GalleryDependencies, compute: Com
       publishVersion(gallery),
       retireVersion(gallery),
       verifyVersion(gallery),
+      publishArtifact(applicationVersions, gallery),
+      publishArtifact(scriptVersions, gallery),
       recycleVersion(),
       purgeVersion(gallery),
       shareGallery(gallery),

@@ -39,6 +39,8 @@ export interface Transfer {
    * which `scheme://host[:port]` clients reach this server. Anything else throws with the reason.
    */
   findBlob(uri: string, baseUrls: readonly string[]): Promise<FoundBlob>
+  /** What a package's or script's link means: any whole blob of ours, as a file. */
+  findFile(uri: string, baseUrls: readonly string[]): Promise<FoundFile>
   /** Removes what was abandoned. */
   sweep(nowMs: number): Promise<void>
 }
@@ -49,6 +51,12 @@ export interface FoundBlob {
     | { readonly kind: 'stored'; readonly region: string; readonly storageClass: StorageClass; readonly root: string }
   readonly virtualSizeBytes: number
   /** Whose it is: the caller must have the right to it. */
+  readonly subscriptionId: string
+}
+
+export interface FoundFile {
+  readonly path: string
+  readonly sizeBytes: number
   readonly subscriptionId: string
 }
 
@@ -85,6 +93,7 @@ export async function openTransfer(options: OpenTransferOptions): Promise<Transf
       revokeGrant: (grantId, expiresMs) => signer.revoke(grantId, expiresMs),
     },
     findBlob: (uri, baseUrls) => findBlob(uri, baseUrls, options, area),
+    findFile: (uri, baseUrls) => findFile(uri, baseUrls, options, area),
     async sweep(nowMs) {
       await area.sweepUploads(nowMs)
       await pushes.sweep()
@@ -116,6 +125,20 @@ async function findBlob(
   if (format === 'raw') throw blockProblems.VhdCookieMissing({ name: where.name, blob: uri.split('?', 1)[0] ?? uri })
   checkAzureVhd(image, { name: where.name })
   return { place: { kind: 'file', path, format }, virtualSizeBytes, subscriptionId: upload.subscriptionId }
+}
+
+async function findFile(
+  uri: string,
+  baseUrls: readonly string[],
+  { db }: OpenTransferOptions,
+  area: UploadArea,
+): Promise<FoundFile> {
+  const where = parseSourceUri(uri, baseUrls)
+  if (where.kind === 'push') throw transferProblems.SourceUriInvalid({ reason: 'a push holds a disk, not a file.' })
+  const upload = await findUploadByAddress(db, 'blob', where.address)
+  if (!upload || upload.state !== 'complete') throw transferProblems.BlobNotFound({ name: where.name })
+  const { sizeBytes, subscriptionId } = upload
+  return { path: area.files.dataPath(upload.id), sizeBytes, subscriptionId }
 }
 
 type SourceUri =

@@ -1,0 +1,58 @@
+import type { JsonObject } from '../base/json.ts'
+import { GiB, MiB } from '../base/units.ts'
+import type { GalleryApplicationVersionProperties } from '../contract/gallery-applications.ts'
+import type { GalleryScriptVersionProperties } from '../contract/gallery-scripts.ts'
+import type { ArtifactFile, ArtifactKind } from './artifact-versions.ts'
+import { checkScriptParameters } from './script-parameters.ts'
+
+/** Numbers of an application version's files. */
+export const packageFile = 0
+export const configurationFile = 1
+
+/** Azure's limit of packages (documentation of VM applications); D-VMAPP still says 1 GB. */
+const maximumPackageBytes = 2 * GiB
+/** A script is read as a whole into a machine; nobody writes more by hand. */
+const maximumScriptBytes = 16 * MiB
+
+export const applicationVersions: ArtifactKind = {
+  type: 'Microsoft.Compute/galleries/applications/versions',
+  errorName: 'galleryApplicationVersion',
+  workflow: 'publish-application-version',
+  // behaviour.md B7
+  maximumReplicas: 3,
+  files(properties: JsonObject): readonly ArtifactFile[] {
+    const { source } = (properties as GalleryApplicationVersionProperties).publishingProfile
+    const path = 'publishingProfile.source'
+    const maximumBytes = maximumPackageBytes
+    const { mediaLink, defaultConfigurationLink } = source
+    return [
+      { file: packageFile, uri: mediaLink, path: `${path}.mediaLink`, maximumBytes },
+      ...(defaultConfigurationLink === undefined
+        ? []
+        : [
+            {
+              file: configurationFile,
+              uri: defaultConfigurationLink,
+              path: `${path}.defaultConfigurationLink`,
+              maximumBytes,
+            },
+          ]),
+    ]
+  },
+}
+
+export const scriptVersions: ArtifactKind = {
+  type: 'Microsoft.Compute/galleries/scripts/versions',
+  errorName: 'galleryScriptVersion',
+  workflow: 'publish-script-version',
+  maximumReplicas: 3,
+  files(properties: JsonObject): readonly ArtifactFile[] {
+    const { scriptLink } = (properties as GalleryScriptVersionProperties).publishingProfile.source
+    const path = 'publishingProfile.source.scriptLink'
+    return [{ file: packageFile, uri: scriptLink, path, maximumBytes: maximumScriptBytes }]
+  },
+  check({ after }) {
+    const { source } = (after.properties as GalleryScriptVersionProperties).publishingProfile
+    checkScriptParameters(source.parameters ?? [])
+  },
+}

@@ -1,0 +1,37 @@
+import { defineProblems } from '../base/problem.ts'
+
+/** What is wrong with applications, scripts and access profiles; Azure's texts where known (behaviour.md A2, D-VMAPP). */
+export const artifactProblems = defineProblems({
+  ArtifactEmpty: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: (f: { uri: string }) => `The blob '${f.uri}' is empty. Upload the file, then send the request again.`,
+  },
+  ArtifactTooLarge: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: (f: { uri: string; sizeBytes: number; maximumBytes: number }) =>
+      `The blob '${f.uri}' is too large: size = ${f.sizeBytes}. The maximum blob size allowed is '${sizeText(f.maximumBytes)}'.`,
+  },
+  ArtifactNotShallow: {
+    kind: 'invalid',
+    code: 'OperationNotAllowed',
+    say: () => "replicationMode 'Shallow' is for image versions: files are always copied to their regions. Use 'Full'.",
+  },
+  ScriptParameterInvalid: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: (f: { name: string; reason: string }) =>
+      `The parameter '${f.name}' of the script is invalid: ${f.reason} Correct it, then send the request again.`,
+  },
+  AccessRulesInvalid: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: (f: { reason: string }) => `The access control rules are invalid: ${f.reason} Names are compared in any case.`,
+  },
+})
+
+function sizeText(bytes: number): string {
+  const gigabyte = 2 ** 30
+  return bytes >= gigabyte ? `${bytes / gigabyte} GB` : `${bytes / 2 ** 20} MB`
+}
