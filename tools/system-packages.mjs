@@ -13,7 +13,7 @@ import { join } from 'node:path'
 /** /usr/sbin holds mkfs.vfat and sfdisk and is not on every user's PATH. */
 export const searchPath = [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin', '/sbin']
 
-/** @type {Readonly<Record<'qemu' | 'diskBuilding' | 'testing' | 'clients', readonly SystemPackage[]>>} */
+/** @type {Readonly<Record<'qemu' | 'diskBuilding' | 'testing' | 'benchmarks' | 'clients', readonly SystemPackage[]>>} */
 export const packageSets = {
   qemu: [
     { name: 'qemu-system-x86', shows: 'qemu-system-x86_64', why: 'runs the virtual machines' },
@@ -32,6 +32,10 @@ export const packageSets = {
   testing: [
     { name: 'curl', shows: 'curl', why: 'checks in tests what an ordinary client makes of the server' },
     { name: 'openssl', shows: 'openssl', why: 'checks certificates in tests' },
+  ],
+  benchmarks: [
+    { name: 'wrk', shows: 'wrk', why: 'drives both servers of the API benchmark' },
+    { name: 'glance', shows: 'glance-api', why: 'the peer of the API benchmark' },
   ],
   clients: [
     { name: 'azure-cli', shows: '/usr/bin/az', why: 'the real az of Debian, taken for a walk' },
