@@ -56,7 +56,10 @@ export function vmBody(
     location: flags.location,
     properties: {
       hardwareProfile: { vmSize: flags.size },
-      storageProfile: { imageReference: { id: imageId }, osDisk: { createOption: 'FromImage' } },
+      storageProfile: {
+        imageReference: { id: imageId },
+        osDisk: { createOption: 'FromImage', deleteOption: 'Delete' },
+      },
       ...(String(osState).toLowerCase() === 'specialized' ? {} : { osProfile }),
     },
   }

@@ -59,6 +59,7 @@ export function fakeProvider(): FakeProvider {
     },
     stop: async (vmKey) => end(vmKey, 'asked'),
     state: (vmKey) => (running.has(vmKey) ? 'running' : 'stopped'),
+    whilePaused: (_vmKey, work) => work(),
     onExit: (listener) => void listeners.push(listener),
     endOrphans: async () => 0,
     async [Symbol.asyncDispose]() {
@@ -164,6 +165,10 @@ export async function createWorld(
       const image = images.get(id)
       if (!image) throw new Error(`no image ${id}`)
       return image
+    },
+    blobs: {
+      admit: () => Promise.reject(new Error('no blobs')),
+      find: () => Promise.reject(new Error('no blobs')),
     },
     signSerialLog: async ({ vmId, baseUrl }) => `${baseUrl}/log/${vmId}?sig=1`,
     requestSweep: () => {},

@@ -1,14 +1,18 @@
-import type { FoundSource } from '../gallery/dependencies.ts'
+import type { HeldSource, HeldWhole, SourceFacts, WholeSource } from '../gallery/dependencies.ts'
 import type { Behaviour } from '../resources/behaviour.ts'
 import { listResourcesOfType } from '../resources/resource.rows.ts'
 import type { Workflow } from '../work/workflow.ts'
 import { diskTypes, virtualMachineType, type ComputeDependencies, type LiveRoot } from './dependencies.ts'
 import { findDiskFacts } from './disk-facts.ts'
 import { diskWorkflows } from './disk-workflows.ts'
-import { diskBehaviour, findDiskSource } from './disks.ts'
+import { diskBehaviour, findDiskSource, holdDiskSource } from './disks.ts'
+import { findImageFacts, imageType } from './image-facts.ts'
+import { imageWorkflows } from './image-workflows.ts'
+import { imagesBehaviour, isManagedImageId, resolveManagedImage } from './images.ts'
 import { openMachineRunner } from './machine-runner.ts'
 import { virtualMachinesBehaviour } from './virtual-machines.ts'
 import { findVmFacts } from './vm-facts.ts'
+import { findWholeSource, holdWholeSource } from './whole-sources.ts'
 import { followExits, startWantedMachines, vmWorkflows } from './vm-workflows.ts'
 
 export interface Compute extends AsyncDisposable {
@@ -18,22 +22,41 @@ export interface Compute extends AsyncDisposable {
   startMachines(): Promise<void>
   /** Stored disks that machines, disks and snapshots need: a sweep must keep them. */
   liveRoots(): Promise<LiveRoot[]>
-  /** Where a disk's or snapshot's bytes are (the gallery's `SourceFinder.findDisk`). Throws DiskNotReady. */
-  findDisk(id: string): Promise<FoundSource | undefined>
+  /** What a disk or snapshot is as a source (the gallery's `SourceFinder`). Throws DiskNotReady. */
+  findDisk(id: string): Promise<SourceFacts | undefined>
+  /** Its bytes at this moment. */
+  holdDisk(id: string, signal: AbortSignal): Promise<HeldSource | undefined>
+  /** The same for machines and managed images. Throws SourceNotReady. */
+  findWhole(id: string): Promise<WholeSource | undefined>
+  holdWhole(id: string, signal: AbortSignal): Promise<HeldWhole | undefined>
   /** The serial log of a machine, as a file on this host. */
   findSerialLog(vmId: string): Promise<string | undefined>
 }
 
 /** Opens the room: makes its folders, ends machines that an earlier process left behind. Disposing stops every machine. */
-export async function createCompute(deps: ComputeDependencies): Promise<Compute> {
+export async function createCompute(given: ComputeDependencies): Promise<Compute> {
+  const deps: ComputeDependencies = {
+    ...given,
+    resolveImage: (id, location, context) =>
+      isManagedImageId(id)
+        ? resolveManagedImage(id, location, context, given)
+        : given.resolveImage(id, location, context),
+  }
   const runner = await openMachineRunner(deps)
   followExits(deps, runner)
   return {
-    behaviours: [virtualMachinesBehaviour(deps, runner), ...diskTypes.map((type) => diskBehaviour(type, deps))],
-    workflows: [...vmWorkflows(deps, runner), ...diskWorkflows(deps)],
+    behaviours: [
+      virtualMachinesBehaviour(deps, runner),
+      ...diskTypes.map((type) => diskBehaviour(type, deps)),
+      imagesBehaviour(deps),
+    ],
+    workflows: [...vmWorkflows(deps, runner), ...diskWorkflows(deps, runner), ...imageWorkflows(deps, runner)],
     startMachines: () => startWantedMachines(deps, runner),
     liveRoots: () => listLiveRoots(deps),
     findDisk: (id) => findDiskSource(id, deps),
+    holdDisk: (id, signal) => holdDiskSource(id, deps, runner, signal),
+    findWhole: (id) => findWholeSource(id, deps),
+    holdWhole: (id, signal) => holdWholeSource(id, deps, runner, signal),
     findSerialLog: (vmId) => runner.findSerialLog(vmId),
     [Symbol.asyncDispose]: () => runner[Symbol.asyncDispose](),
   }
@@ -41,8 +64,12 @@ export async function createCompute(deps: ComputeDependencies): Promise<Compute>
 
 async function listLiveRoots({ db }: Pick<ComputeDependencies, 'db'>): Promise<LiveRoot[]> {
   const roots: LiveRoot[] = []
-  for (const vm of await listResourcesOfType(db, virtualMachineType))
-    for (const { base } of findVmFacts(vm.envelope)?.disks ?? []) if (base) roots.push(base)
+  for (const vm of await listResourcesOfType(db, virtualMachineType)) {
+    const facts = findVmFacts(vm.envelope)
+    for (const { base } of [...(facts?.disks ?? []), ...(facts?.leaving ?? [])]) if (base) roots.push(base)
+  }
+  for (const image of await listResourcesOfType(db, imageType))
+    for (const { bytes } of findImageFacts(image).disks) if (bytes) roots.push(bytes)
   for (const type of diskTypes)
     for (const disk of await listResourcesOfType(db, type)) {
       const { bytes } = findDiskFacts(disk)

@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
 import type { RegionDirectory } from '../base/region.ts'
 import type { Db } from '../db/tables.ts'
+import type { FoundSource } from '../gallery/dependencies.ts'
 import type { ResolvedImage } from '../gallery/resolve-image.ts'
 import type { RequestContext } from '../resources/behaviour.ts'
 import type { DiskStores, StorageClass } from '../store/disk-store.ts'
@@ -40,6 +41,13 @@ export interface ComputeDependencies {
     location: string,
     context: Pick<RequestContext, 'authorize'>,
   ) => Promise<ResolvedImage>
+  /** VHDs in this server's own storage, as disks and images name them. */
+  readonly blobs: {
+    /** Throws unless it is a whole VHD of ours, and the caller may use it. */
+    admit(uri: string, context: Pick<RequestContext, 'authorize' | 'baseUrl'>): Promise<FoundSource>
+    /** One that was admitted before. */
+    find(uri: string): Promise<FoundSource>
+  }
   /** A signed address at which a machine's serial log can be read. */
   readonly signSerialLog: (request: {
     readonly vmId: string
@@ -60,4 +68,5 @@ export interface LiveRoot {
 /** The envelope member with what only the server knows; never shown, never taken from a request. */
 export const factsMember = 'x-goldleaf'
 export const virtualMachineType = 'Microsoft.Compute/virtualMachines'
-export const diskTypes = ['Microsoft.Compute/disks', 'Microsoft.Compute/snapshots'] as const
+export const diskType = 'Microsoft.Compute/disks'
+export const diskTypes = [diskType, 'Microsoft.Compute/snapshots'] as const

@@ -136,8 +136,12 @@ async function copyOrigin(
       { target: 'disk.location' },
     )
   const { osType, hyperVGeneration } = diskProperties(source)
+  const { diskSizeBytes = 0 } = diskProperties(source)
+  const isAttached = findDiskFacts(source).attached !== undefined
   return {
-    ...atRest(getBytes(source)),
+    ...(isAttached
+      ? { facts: { captureFrom: source.key, grants: [] }, state: 'Unattached' as const, sizeBytes: diskSizeBytes }
+      : atRest(getBytes(source))),
     properties: {
       ...(osType === undefined ? {} : { osType }),
       ...(hyperVGeneration === undefined ? {} : { hyperVGeneration }),

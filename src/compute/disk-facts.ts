@@ -18,6 +18,10 @@ export interface DiskFacts {
   readonly uploadKey?: string | undefined
   /** Where its content is; undefined until it is there. */
   readonly bytes?: StoredBytes | undefined
+  /** The machine whose disk it is: what its guest writes lies over `bytes`. */
+  readonly attached?: { readonly vmKey: string; readonly lun: 'os' | number } | undefined
+  /** Key of the attached disk that it is to be captured from. */
+  readonly captureFrom?: string | undefined
   /** Addresses for reading that were handed out and not taken back. */
   readonly grants: readonly Grant[]
 }
@@ -27,10 +31,12 @@ export interface Grant {
   readonly expiresMs: number
 }
 
-export function formatDiskFacts({ uploadKey, bytes, grants }: DiskFacts): JsonObject {
+export function formatDiskFacts({ uploadKey, bytes, attached, captureFrom, grants }: DiskFacts): JsonObject {
   return {
     ...(uploadKey === undefined ? {} : { uploadKey }),
     ...(bytes === undefined ? {} : { bytes: { ...bytes } }),
+    ...(attached === undefined ? {} : { attached: { ...attached } }),
+    ...(captureFrom === undefined ? {} : { captureFrom }),
     grants: grants.map((grant) => ({ ...grant })),
   }
 }

@@ -9,8 +9,9 @@ import type { Resource } from '../resources/resource.ts'
 import type { DiskStore, ImageFile, StorageClass } from '../store/disk-store.ts'
 import type { StepContext, Workflow } from '../work/workflow.ts'
 import type { ComputeDependencies } from './dependencies.ts'
-import { getBytes } from './disk-draft.ts'
-import { diskProperties, editDisk, findDiskFacts } from './disk-facts.ts'
+import { holdDisk, type HeldDisk } from './capture-disk.ts'
+import { diskProperties, editDisk, findDiskFacts, type StoredBytes } from './disk-facts.ts'
+import type { MachineRunner } from './machine-runner.ts'
 import { computeProblems } from './problems.ts'
 
 interface GrantInput extends JsonObject {
@@ -20,13 +21,13 @@ interface GrantInput extends JsonObject {
 }
 
 /** The work behind disks and snapshots. Every step may run twice. */
-export function diskWorkflows(deps: ComputeDependencies): Workflow[] {
+export function diskWorkflows(deps: ComputeDependencies, runner: MachineRunner): Workflow[] {
   const grant: Workflow<GrantInput> = {
     name: 'grant-disk-access',
-    steps: [{ name: 'grant', run: (step) => grantAccess(step, deps) }],
+    steps: [{ name: 'grant', run: (step) => grantAccess(step, deps, runner) }],
   }
   return [
-    { name: 'create-disk', steps: [{ name: 'bytes', run: (step) => makeBytes(step, deps) }] },
+    { name: 'create-disk', steps: [{ name: 'bytes', run: (step) => makeBytes(step, deps, runner) }] },
     grant,
     {
       name: 'end-disk-access',
@@ -54,10 +55,14 @@ export function diskWorkflows(deps: ComputeDependencies): Workflow[] {
 }
 
 /** Makes what a new disk stands on: an upload, an empty stored disk, or nothing but the certainty that it is there. */
-async function makeBytes(step: StepContext<JsonObject>, deps: ComputeDependencies): Promise<void> {
+async function makeBytes(
+  step: StepContext<JsonObject>,
+  deps: ComputeDependencies,
+  runner: MachineRunner,
+): Promise<void> {
   const disk = await findResource(deps.db, step.resourceKey)
   if (!disk) return
-  const { bytes, uploadKey } = findDiskFacts(disk)
+  const { bytes, uploadKey, captureFrom } = findDiskFacts(disk)
   if (bytes) {
     if (await deps.stores.store(bytes.region, bytes.storageClass).has(bytes.root)) return
     throw computeProblems.ImageBytesGone({ lun: disk.name, region: bytes.region })
@@ -65,6 +70,13 @@ async function makeBytes(step: StepContext<JsonObject>, deps: ComputeDependencie
   if (uploadKey !== undefined) {
     const sizeBytes = diskProperties(disk).creationData.uploadSizeBytes ?? 0
     await deps.diskBytes.createUpload({ key: uploadKey, subscriptionId: disk.subscriptionId, sizeBytes })
+    return
+  }
+  if (captureFrom !== undefined) {
+    const source = await findResource(deps.db, captureFrom)
+    if (!source) throw computeProblems.DiskSourceNotFound({ id: captureFrom })
+    using held = await holdDisk(source, deps, runner, { signal: step.signal })
+    await noteBytes(disk, held.bytes, deps)
     return
   }
   const folder = join(deps.dataDir, 'run', 'empty-disks')
@@ -78,6 +90,25 @@ async function makeBytes(step: StepContext<JsonObject>, deps: ComputeDependencie
   }
 }
 
+/** Reads a file into a store; the bytes stay there until they are let go of. */
+export async function takeFileInto(
+  store: DiskStore,
+  file: ImageFile,
+  step: StepContext<JsonObject>,
+): Promise<HeldDisk> {
+  const { root, virtualSizeBytes, pin, progress } = await store.ingest(file, {
+    signal: step.signal,
+    onProgress: (now) => step.report({ ...now }),
+  })
+  const { region, storageClass } = store
+  return {
+    lun: 'os',
+    bytes: { region, storageClass, root, virtualSizeBytes },
+    bytesRead: progress.bytesRead,
+    [Symbol.dispose]: () => pin[Symbol.dispose](),
+  }
+}
+
 /** Reads a file into the store of the disk's region and notes where it is, in one go: the pin covers the gap. */
 async function takeFile(
   step: StepContext<JsonObject>,
@@ -85,14 +116,13 @@ async function takeFile(
   file: ImageFile,
   deps: ComputeDependencies,
 ): Promise<void> {
-  const store = storeOf(disk, deps)
-  const stored = await store.ingest(file, {
-    signal: step.signal,
-    onProgress: (progress) => step.report({ ...progress }),
-  })
-  using _pin = stored.pin
-  const { root, virtualSizeBytes } = stored
-  const bytes = { region: store.region, storageClass: store.storageClass, root, virtualSizeBytes }
+  using held = await takeFileInto(storeOf(disk, deps), file, step)
+  await noteBytes(disk, held.bytes, deps)
+}
+
+/** The bytes must be pinned until this has ended. */
+async function noteBytes(disk: Resource, bytes: StoredBytes, deps: ComputeDependencies): Promise<void> {
+  const { virtualSizeBytes } = bytes
   await deps.db.transaction().execute((tx) =>
     editDisk(tx, disk.key, (facts, row) => ({
       facts: { ...facts, bytes },
@@ -105,19 +135,25 @@ async function takeFile(
   )
 }
 
-async function grantAccess(step: StepContext<GrantInput>, deps: ComputeDependencies): Promise<Json> {
+async function grantAccess(
+  step: StepContext<GrantInput>,
+  deps: ComputeDependencies,
+  runner: MachineRunner,
+): Promise<Json> {
   const disk = await findResource(deps.db, step.resourceKey)
   if (!disk) throw computeProblems.DiskSourceNotFound({ id: step.resourceKey })
   const { access, expiresMs, baseUrl } = step.input
   const { uploadKey } = findDiskFacts(disk)
   if (access === 'Write' && uploadKey !== undefined)
     return { accessSAS: await deps.diskBytes.writeAddress({ key: uploadKey, baseUrl, expiresMs }) }
-  const { region, storageClass, root } = getBytes(disk)
+  // A disk of a machine that is deallocated has to be looked at; its row keeps what was found.
+  using held = await holdDisk(disk, deps, runner, { signal: step.signal })
+  const { region, storageClass, root } = held.bytes
   const signed = await deps.diskBytes.signStoredDisk({ region, storageClass, root, baseUrl, expiresMs })
   const { grantId } = signed
   await deps.db.transaction().execute((tx) =>
     editDisk(tx, disk.key, (facts) => ({
-      facts: { ...facts, grants: [...facts.grants, { grantId, expiresMs: signed.expiresMs }] },
+      facts: { ...facts, bytes: held.bytes, grants: [...facts.grants, { grantId, expiresMs: signed.expiresMs }] },
     })),
   )
   return { accessSAS: signed.url }

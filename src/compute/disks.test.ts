@@ -49,7 +49,8 @@ test('an uploaded VHD becomes a stored disk when access ends; a bad one is refus
   assert.ok('state' in ended && ended.state === 'Succeeded', JSON.stringify(ended))
   assert.equal(await stateOf(world, diskId), 'Unattached')
   assert.equal(world.uploads.uploads.size, 0)
-  const found = await world.compute.findDisk(diskId)
+  assert.equal((await world.compute.findDisk(diskId))?.virtualSizeBytes, 4 * MiB)
+  using found = await world.compute.holdDisk(diskId, new AbortController().signal)
   assert.ok(found?.place.kind === 'stored')
   assert.equal(found.virtualSizeBytes, 4 * MiB)
   await using disk = await world.deps.stores.store(found.place.region, found.place.storageClass).open(found.place.root)
@@ -87,8 +88,9 @@ test('a snapshot of a disk shares its bytes and outlives it; addresses for readi
   await world.remove(diskId)
   assert.equal(await world.compute.findDisk(diskId), undefined)
   const left = await world.compute.findDisk(snapshotId)
-  assert.ok(left?.place.kind === 'stored' && left.place.root === stored.root)
-  assert.equal(left.osType, 'Linux')
+  assert.equal(left?.osType, 'Linux')
+  using kept = await world.compute.holdDisk(snapshotId, new AbortController().signal)
+  assert.ok(kept?.place.kind === 'stored' && kept.place.root === stored.root)
   await assert.rejects(
     world.put(`${snapshotId}2`, creating({ createOption: 'Copy', sourceUri: diskId })),
     (e) => e instanceof Problem && /was not found/.test(e.message),

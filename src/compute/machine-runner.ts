@@ -1,25 +1,38 @@
 import { createHash } from 'node:crypto'
-import { access, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Problem } from '../base/problem.ts'
 import { syncFolder } from '../blocks/replace-file.ts'
-import { emptyQcow2Overlay } from '../blocks/write-disk-image.ts'
 import type { ComputeDependencies } from './dependencies.ts'
 import { chooseFirmware, firmwareProbeBytes } from './firmware.ts'
 import { serveNbd } from './nbd-export.ts'
 import { computeProblems } from './problems.ts'
+import { exists, freeze, isVmId, overlayFiles, type Layer } from './overlays.ts'
 import type { VmDisk, VmExit, VmState } from './provider.ts'
-import type { VmFacts } from './vm-facts.ts'
+import type { VmDiskFacts, VmFacts } from './vm-facts.ts'
 import type { VmSize } from './vm-size.ts'
 
 /** A machine's files and its life: overlays, exports of what lies under them, the process that runs it. */
 export interface MachineRunner extends AsyncDisposable {
   /** Makes the overlays that are missing; durable once resolved. Throws ImageBytesGone. */
   prepareDisks(facts: VmFacts): Promise<void>
+  /** The same without looking whether what lies under them is there. */
+  prepareOverlays(facts: VmFacts): Promise<void>
   /** Runs the machine unless `isWanted` (asked when its turn has come) says otherwise; running already is fine. */
   start(facts: VmFacts, size: VmSize, isWanted?: () => Promise<boolean>): Promise<void>
   stop(vmId: string, how: 'graceful' | 'forced'): Promise<void>
+  /**
+   * Lends the overlays of disks of a machine, all as they are at one moment. A stopped machine stays so meanwhile; a
+   * running one stands still only until its overlays are copied.
+   */
+  withFrozenOverlays<T>(
+    facts: VmFacts,
+    disks: readonly VmDiskFacts[],
+    work: (layers: readonly Layer[]) => Promise<T>,
+  ): Promise<T>
+  /** Removes overlays whose disks have gone from the machine. */
+  dropOverlays(facts: VmFacts, disks: readonly VmDiskFacts[]): Promise<void>
   /** Stops it and removes its overlays and log. */
   erase(vmId: string): Promise<void>
   state(vmId: string): VmState
@@ -44,8 +57,7 @@ export async function openMachineRunner(deps: RunnerDependencies): Promise<Machi
   const running = new Map<string, AsyncDisposableStack>()
   const inTurn = turns()
   const listeners: ((exit: VmExit) => void)[] = []
-  const homeOf = (vmId: string): string => join(machinesFolder, checkVmId(vmId))
-  const overlayOf = (vmId: string, lun: 'os' | number): string => join(homeOf(vmId), `disk-${lun}.qcow2`)
+  const { homeOf, overlayOf, makeOverlays } = overlayFiles(machinesFolder)
 
   provider.onExit((exit) => {
     const held = running.get(exit.vmKey)
@@ -77,19 +89,22 @@ export async function openMachineRunner(deps: RunnerDependencies): Promise<Machi
   return {
     async prepareDisks(facts) {
       await checkBases(facts, deps)
-      await mkdir(homeOf(facts.vmId), { recursive: true, mode: 0o700 })
-      for (const { lun, virtualSizeBytes } of facts.disks) {
-        const path = overlayOf(facts.vmId, lun)
-        // One that is there may have been written to by a guest: a creation may be tried again.
-        if (!(await exists(path))) await emptyQcow2Overlay(path, virtualSizeBytes)
-      }
-      await syncFolder(machinesFolder)
+      await makeOverlays(facts)
     },
+    prepareOverlays: makeOverlays,
     start: (facts, size, isWanted) =>
       inTurn(facts.vmId, async () => {
         if (isWanted === undefined || (await isWanted())) await startNow(facts, size)
       }),
     stop: (vmId, how) => inTurn(vmId, () => provider.stop(vmId, how, deps.limits.shutdownGraceMs)),
+    withFrozenOverlays: (facts, disks, work) => {
+      const { vmId } = facts
+      const layers = disks.map((disk): Layer => ({ disk, path: overlayOf(vmId, disk) }))
+      return freeze({ vmId, layers, home: homeOf(vmId), provider, inTurn }, work)
+    },
+    async dropOverlays({ vmId }, disks) {
+      for (const disk of disks) await rm(overlayOf(vmId, disk), { force: true })
+    },
     erase: (vmId) =>
       inTurn(vmId, async () => {
         await provider.stop(vmId, 'forced')
@@ -134,14 +149,15 @@ async function checkBases(facts: VmFacts, { stores }: Pick<RunnerDependencies, '
 
 interface AttachDependencies extends Pick<RunnerDependencies, 'stores' | 'logger'> {
   readonly sockets: string
-  readonly overlayOf: (vmId: string, lun: 'os' | number) => string
+  readonly overlayOf: (vmId: string, disk: VmDiskFacts) => string
 }
 
 /** Opens and exports what lies under each overlay; `held` owns all of it. */
 async function attachDisks(facts: VmFacts, held: AsyncDisposableStack, deps: AttachDependencies): Promise<VmDisk[]> {
   const disks: VmDisk[] = []
-  for (const { lun, base } of facts.disks) {
-    const overlayPath = deps.overlayOf(facts.vmId, lun)
+  for (const vmDisk of facts.disks) {
+    const { lun, base } = vmDisk
+    const overlayPath = deps.overlayOf(facts.vmId, vmDisk)
     if (base === undefined) {
       disks.push({ lun, overlayPath, base: undefined })
       continue
@@ -173,15 +189,6 @@ function turns(): <T>(vmId: string, work: () => Promise<T>) => Promise<T> {
   }
 }
 
-function isVmId(text: string): boolean {
-  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text)
-}
-
-function checkVmId(text: string): string {
-  if (!isVmId(text)) throw new Error('a machine id is a uuid')
-  return text
-}
-
 /** Short, because a socket's path must be. */
 function socketTag(vmId: string): string {
   return createHash('sha256').update(vmId).digest('hex').slice(0, 20)
@@ -193,11 +200,4 @@ async function makeSocketFolder(wanted: string): Promise<string> {
   await mkdir(wanted, { recursive: true, mode: 0o700 })
   for (const left of await readdir(wanted)) await rm(join(wanted, left), { recursive: true, force: true })
   return wanted
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  )
 }

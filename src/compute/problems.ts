@@ -85,6 +85,47 @@ export const computeProblems = defineProblems({
     say: (f: { name: string; state: string; needed: string }) =>
       `The disk '${f.name}' is in state ${f.state}. ${f.needed}`,
   },
+  ImageSourceNotFound: {
+    kind: 'absent',
+    code: 'NotFound',
+    say: (f: { id: string; location: string }) =>
+      `The source '${f.id}' of the image was not found in location '${f.location}'. Check its id; image and source must be in one location.`,
+  },
+  ManagedImageNotFound: {
+    kind: 'absent',
+    code: 'NotFound',
+    say: (f: { id: string; location: string }) => `The Image '${f.id}' cannot be found in '${f.location}' region.`,
+  },
+  VmNotGeneralized: {
+    kind: 'conflict',
+    code: 'OperationNotAllowed',
+    say: (f: { name: string }) =>
+      `A managed image cannot be created from virtual machine '${f.name}' because it is not generalized. Prepare its system (waagent -deprovision, sysprep), deallocate it and call generalize; a specialized machine can be published as a gallery image version.`,
+  },
+  SourceNotReady: {
+    kind: 'conflict',
+    code: 'OperationNotAllowed',
+    say: (f: { id: string; state: string }) =>
+      `The source '${f.id}' is in provisioning state ${f.state}. Wait until it is Succeeded, or create it anew.`,
+  },
+  DiskHasOwner: {
+    kind: 'conflict',
+    code: 'ConflictingUserInput',
+    say: (f: { disk: string; owner: string }) =>
+      `Disk '${f.disk}' cannot be attached as the disk is already owned by VM '${f.owner}'.`,
+  },
+  DiskExists: {
+    kind: 'conflict',
+    code: 'ConflictingUserInput',
+    say: (f: { name: string; group: string }) =>
+      `Disk ${f.name} already exists in resource group ${f.group}. Only CreateOption.Attach is supported.`,
+  },
+  DiskAttached: {
+    kind: 'conflict',
+    code: 'OperationNotAllowed',
+    say: (f: { disk: string; vm: string }) =>
+      `Disk ${f.disk} is attached to VM ${f.vm}. Detach it, or delete the virtual machine, and try again.`,
+  },
   DiskInUse: {
     kind: 'conflict',
     code: 'OperationNotAllowed',

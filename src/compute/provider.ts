@@ -46,6 +46,11 @@ export interface HypervisorProvider extends AsyncDisposable {
    */
   stop(vmKey: string, how: 'graceful' | 'forced', graceMs?: number): Promise<void>
   state(vmKey: string): VmState
+  /**
+   * Holds a running machine still while `work` reads its overlays, of which everything that QEMU knows is in the files
+   * then, and lets it go on. Throws where the machine ends meanwhile.
+   */
+  whilePaused<T>(vmKey: string, work: () => Promise<T>): Promise<T>
   /** Called once for each machine that ended, whatever the reason. */
   onExit(listener: (exit: VmExit) => void): void
   /** Ends machines that an earlier process of this server left behind; answers how many. Call before any start. */

@@ -77,7 +77,8 @@ test('a machine is created from the latest of a definition, keeps the reference 
   assert.equal(await powerOf(world), 'PowerState/running')
   assert.deepEqual(
     (await world.compute.liveRoots()).map((live) => live.root),
-    [image.disks[0]?.root],
+    [image.disks[0]?.root, image.disks[0]?.root],
+    'the machine and its disk',
   )
 })
 
@@ -85,7 +86,7 @@ test('power off, start, deallocate and restart are shown with codes of Azure; de
   const provider = fakeProvider()
   await using world = await createWorld(() => provider)
   await withImage(world)
-  await world.put(vmId, body())
+  await world.put(vmId, body({ osDisk: { createOption: 'FromImage', deleteOption: 'Delete' } }))
   await world.act(vmId, 'powerOff', {}, { skipshutdown: 'true' })
   assert.equal(await powerOf(world), 'PowerState/stopped')
   await assert.rejects(world.act(vmId, 'restart'), (e) => e instanceof Problem && e.code === 'OperationNotAllowed')
@@ -161,8 +162,9 @@ test('disks that do not fit are refused: too small, a LUN of the image as empty,
     { storage: { dataDisks: [{ lun: 1, createOption: 'Empty', diskSizeGB: 1 }] }, says: /has a data disk at LUN 1/ },
     { storage: { dataDisks: [{ lun: 2, createOption: 'FromImage' }] }, says: /no data disk at LUN 2/ },
     { storage: { dataDisks: [{ lun: 2, createOption: 'Empty' }] }, says: /diskSizeGB' is missing/ },
-    { storage: { dataDisks: [{ lun: 2, createOption: 'Attach' }] }, says: /not supported/ },
-    { storage: { osDisk: { createOption: 'Attach' } }, says: /not supported/ },
+    { storage: { dataDisks: [{ lun: 2, createOption: 'Attach' }] }, says: /managedDisk\.id' is missing/ },
+    { storage: { dataDisks: [{ lun: 2, createOption: 'Copy' }] }, says: /not supported/ },
+    { storage: { osDisk: { createOption: 'Attach' } }, says: /Parameter 'imageReference' is not allowed/ },
     { storage: { imageReference: { publisher: 'Canonical' } }, says: /not supported/ },
     { storage: { imageReference: {} }, says: /'imageReference' is missing/ },
   ]

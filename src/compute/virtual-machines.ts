@@ -6,7 +6,8 @@ import { instanceView } from './instance-view.ts'
 import type { MachineRunner } from './machine-runner.ts'
 import { computeProblems } from './problems.ts'
 import { editVmFacts, getVmFacts, setPower, type Power } from './vm-facts.ts'
-import { prepareVm } from './vm-draft.ts'
+import { changesDisks, prepareVm } from './vm-draft.ts'
+import { claimDisks } from './vm-disks.ts'
 
 // Azure's default and bounds of sasUriExpirationTimeInMinutes.
 const logMinutes = { usual: 120, most: 1440 }
@@ -27,10 +28,16 @@ export function virtualMachinesBehaviour(deps: ComputeDependencies, runner: Mach
   return {
     type: virtualMachineType,
     prepare: (change, context) => prepareVm(change, context, deps),
-    write: async ({ before }) =>
-      before === undefined || before.provisioningState === 'Failed'
-        ? { workflow: 'create-virtual-machine', input: {} }
-        : undefined,
+    async check({ before, after }) {
+      if (before && changesDisks(before, after) && runner.state(getVmFacts(before).vmId) !== 'stopped')
+        throw computeProblems.VmMustBeStopped({ name: before.name, action: 'attach or detach data disks of' })
+    },
+    commit: (tx, change, context) => claimDisks(tx, change, context),
+    async write({ before, after }) {
+      if (before === undefined || before.provisioningState === 'Failed')
+        return { workflow: 'create-virtual-machine', input: {} }
+      return changesDisks(before, after) ? { workflow: 'update-virtual-machine', input: {} } : undefined
+    },
     remove: async () => ({ workflow: 'delete-virtual-machine', input: {} }),
     async show(vm, context) {
       const words = (context.query['$expand'] ?? '').toLowerCase().split(',')

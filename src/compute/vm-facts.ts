@@ -14,6 +14,10 @@ export interface VmDiskFacts {
   readonly virtualSizeBytes: number
   /** Undefined: an empty data disk. */
   readonly base: { readonly region: string; readonly storageClass: StorageClass; readonly root: string } | undefined
+  /** Key of the disk resource; machines of before there were such have none. */
+  readonly diskKey?: string | undefined
+  /** Names the overlay's file; undefined: the LUN does. Another disk may come to the same LUN. */
+  readonly overlay?: string | undefined
 }
 
 /** Resolved once, when the machine is created: what happens to the version later does not matter to it (B13). */
@@ -23,16 +27,31 @@ export interface VmFacts {
   readonly generation: 'V1' | 'V2'
   readonly isGeneralized: boolean
   readonly disks: readonly VmDiskFacts[]
+  /** Detached, but what the guest wrote is not yet taken over into the disk. */
+  readonly leaving?: readonly VmDiskFacts[] | undefined
 }
 
 export function formatVmFacts(facts: VmFacts): JsonObject {
   const { vmId, power, generation, isGeneralized } = facts
-  const disks = facts.disks.map(({ lun, virtualSizeBytes, base }) => ({
+  const { leaving = [] } = facts
+  return {
+    vmId,
+    power,
+    generation,
+    isGeneralized,
+    disks: facts.disks.map(formatDisk),
+    ...(leaving.length === 0 ? {} : { leaving: leaving.map(formatDisk) }),
+  }
+}
+
+function formatDisk({ lun, virtualSizeBytes, base, diskKey, overlay }: VmDiskFacts): JsonObject {
+  return {
     lun,
     virtualSizeBytes,
     ...(base === undefined ? {} : { base: { ...base } }),
-  }))
-  return { vmId, power, generation, isGeneralized, disks }
+    ...(diskKey === undefined ? {} : { diskKey }),
+    ...(overlay === undefined ? {} : { overlay }),
+  }
 }
 
 /** Undefined: the row has none (a creation that was refused half-way by an older server). */

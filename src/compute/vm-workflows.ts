@@ -4,9 +4,10 @@ import { findResource, listResourcesOfType } from '../resources/resource.rows.ts
 import type { Resource } from '../resources/resource.ts'
 import type { Operation, Outcome, Workflow } from '../work/workflow.ts'
 import { virtualMachineType, type ComputeDependencies } from './dependencies.ts'
+import { letDisksGo, takeLeaving } from './detach-disks.ts'
 import type { MachineRunner } from './machine-runner.ts'
 import { findVmFacts, getVmFacts, setPower, type VmFacts } from './vm-facts.ts'
-import { vmProperties } from './vm-draft.ts'
+import { vmProperties } from './vm-properties.ts'
 import { planVmSize, type VmSize } from './vm-size.ts'
 
 interface StopInput extends JsonObject {
@@ -72,6 +73,7 @@ export function vmWorkflows(deps: ComputeDependencies, runner: MachineRunner): W
   const erase: Workflow = {
     name: 'delete-virtual-machine',
     steps: [
+      { name: 'disks', run: (step) => letDisksGo(step, deps, runner) },
       {
         name: 'erase',
         async run({ resourceKey }) {
@@ -84,7 +86,24 @@ export function vmWorkflows(deps: ComputeDependencies, runner: MachineRunner): W
       if (outcome.state === 'Succeeded') deps.requestSweep()
     },
   }
-  return [create, startWorkflow, stopWorkflow, restart, erase]
+  return [create, updateWorkflow(deps, runner), startWorkflow, stopWorkflow, restart, erase]
+}
+
+/** Data disks go and come, while the machine stands still. */
+function updateWorkflow(deps: ComputeDependencies, runner: MachineRunner): Workflow {
+  return {
+    name: 'update-virtual-machine',
+    steps: [
+      { name: 'detach', run: (step) => takeLeaving(step, deps, runner) },
+      {
+        name: 'disks',
+        async run({ resourceKey }) {
+          const vm = await findResource(deps.db, resourceKey)
+          if (vm) await runner.prepareDisks(getVmFacts(vm))
+        },
+      },
+    ],
+  }
 }
 
 function sizeOf(vm: Resource, deps: ComputeDependencies): VmSize {

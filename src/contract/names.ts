@@ -110,6 +110,7 @@ export const galleryScriptNameRule: NameRule = {
   },
 }
 export const diskNameRule = entityNameRule('diskName')
+export const managedImageNameRule = entityNameRule('imageName')
 export const snapshotNameRule = entityNameRule('snapshotName')
 export const virtualMachineNameRule = entityNameRule('vmName')
 

@@ -5,6 +5,7 @@ import { galleryApplications, galleryApplicationVersions } from './gallery-appli
 import { galleryImages } from './gallery-images.ts'
 import { galleryImageVersions } from './gallery-image-versions.ts'
 import { galleryScripts, galleryScriptVersions } from './gallery-scripts.ts'
+import { images } from './images.ts'
 import { resourceGroups } from './resource-groups.ts'
 import type { ResourceTypeDeclaration } from './resource-type.ts'
 import { snapshots } from './snapshots.ts'
@@ -26,6 +27,7 @@ export const resourceTypes: readonly ResourceTypeDeclaration[] = [
   accessProfileVersions,
   disks,
   snapshots,
+  images,
   virtualMachines,
 ]
 

@@ -4,7 +4,7 @@ import type { Resource } from '../resources/resource.ts'
 import type { Workflow } from '../work/workflow.ts'
 import { putArtifactFile } from './artifact-file.rows.ts'
 import { artifactProblems } from './artifact-problems.ts'
-import type { FoundFile, GalleryDependencies } from './dependencies.ts'
+import { keptPlace, type FoundFile, type GalleryDependencies } from './dependencies.ts'
 import {
   changesReplicas,
   checkNotSupportedYet,
@@ -69,12 +69,12 @@ export function publishArtifact(kind: ArtifactKind, deps: GalleryDependencies): 
   return publishWorkflow(deps, {
     workflow: kind.workflow,
     parts: async (version) => kind.files(version.properties).map(({ file }) => file),
-    async findPlace(version, { lun }) {
+    async holdPlace(version, { lun }) {
       const file = fileOf(version, lun)
       const found = await deps.sources.findFile(file.uri, undefined)
       checkFile(file, found, kind)
       await putArtifactFile(deps.db, version.key, lun, found.sizeBytes)
-      return { kind: 'file', path: found.path, format: 'raw' }
+      return keptPlace({ kind: 'file', path: found.path, format: 'raw' })
     },
   })
 }

@@ -17,17 +17,67 @@ export type SourcePlace =
       readonly root: string
     }
 
-export interface FoundSource {
-  readonly place: SourcePlace
+export interface StoredIn {
+  readonly region: string
+  readonly storageClass: StorageClass
+}
+
+/** What the source of a disk says of itself. */
+export interface SourceFacts {
   readonly virtualSizeBytes: number
+  /** The store that keeps its bytes; undefined: none yet, they are in a file. */
+  readonly storedIn?: StoredIn | undefined
   readonly osType?: string | undefined
   readonly hyperVGeneration?: string | undefined
+}
+
+export interface FoundSource extends SourceFacts {
+  readonly place: SourcePlace
+}
+
+/** Bytes that stay where they are until they are let go of. */
+export interface HeldPlace extends Disposable {
+  readonly place: SourcePlace
+  /** What had to be read to have them: of a virtual machine's disk what its guest changed. */
+  readonly bytesRead: number
+}
+
+/** A place whose bytes something else keeps. */
+export function keptPlace(place: SourcePlace): HeldPlace {
+  return { place, bytesRead: 0, [Symbol.dispose]() {} }
+}
+
+export interface HeldSource extends FoundSource, HeldPlace {}
+
+/** A managed image or virtual machine: several disks at once, and what is known of the system on them. */
+export interface WholeSource {
+  readonly location: string
+  readonly osState: 'Generalized' | 'Specialized'
+  readonly osType: string
+  readonly hyperVGeneration: string
+  readonly plan?: { readonly name?: string; readonly publisher?: string; readonly product?: string } | undefined
+  /** `lun` is -1 for the OS disk. */
+  readonly disks: readonly {
+    readonly lun: number
+    readonly virtualSizeBytes: number
+    readonly storedIn: StoredIn
+  }[]
+}
+
+export interface HeldWhole extends Disposable {
+  readonly disks: ReadonlyMap<number, Omit<HeldSource, keyof Disposable>>
 }
 
 /** Finds what a version may be made of; the wiring connects it to disks, snapshots and the upload area. */
 export interface SourceFinder {
   /** A managed disk or snapshot, checked to be readable; undefined: there is none of this id. Throws what is wrong with it. */
-  findDisk(id: string): Promise<FoundSource | undefined>
+  findDisk(id: string): Promise<SourceFacts | undefined>
+  /** Its bytes at this moment: of a disk that a virtual machine writes to, what a power cut would leave. */
+  holdDisk(id: string, signal: AbortSignal): Promise<HeldSource | undefined>
+  /** A managed image or a virtual machine; undefined: there is none of this id. Throws what is wrong with it. */
+  findWhole(id: string): Promise<WholeSource | undefined>
+  /** All its disks as they are at one moment. */
+  holdWhole(id: string, signal: AbortSignal): Promise<HeldWhole | undefined>
   /**
    * A blob or push of this server's own upload area. Throws for foreign, unknown, unfinished or malformed ones.
    * `baseUrl`: how the client that names it sees this server; undefined for an address that was accepted before, whose

@@ -7,7 +7,7 @@ import type { GalleryImageVersionProperties } from '../contract/gallery-image-ve
 import type { Behaviour, Change, RequestContext } from '../resources/behaviour.ts'
 import type { Draft, Resource } from '../resources/resource.ts'
 import { findResource } from '../resources/resource.rows.ts'
-import type { FoundSource, GalleryDependencies } from './dependencies.ts'
+import type { GalleryDependencies, HeldSource, SourceFacts } from './dependencies.ts'
 import { galleryProblems } from './problems.ts'
 import { commitRecall, planRemoval, recallVersion, restoredDraft } from './recycle-bin.ts'
 import { listReplicas } from './replica.rows.ts'
@@ -19,6 +19,7 @@ import { checkTargetRegions } from './target-regions.ts'
 import { checkUefiSettings } from './uefi-rules.ts'
 import { versionActions } from './version-actions.ts'
 import { isShallow, versionProperties } from './version-properties.ts'
+import { admitWholeSource, checkWholeFits } from './whole-sources.ts'
 import { parseVersionSource } from './version-sources.ts'
 import type { DiskSourceName } from './version-sources.ts'
 
@@ -157,11 +158,18 @@ async function checkSource(change: Change, context: RequestContext, deps: Galler
     checkFits(source.id, { osType, hyperVGeneration }, definition)
     return
   }
+  if (source.kind === 'whole') {
+    const found = await admitWholeSource(source.id, change, context, deps)
+    for (const { virtualSizeBytes } of found.disks) checkSize(virtualSizeBytes, deps)
+    checkFits(source.id, found, definition)
+    checkWholeFits(source.id, found, definition)
+    return
+  }
   for (const disk of source.disks) {
     const found = await admitDiskSource(disk.from, change, context, deps)
     checkSize(found.virtualSizeBytes, deps)
     const id = disk.from.kind === 'disk' ? disk.from.id : disk.from.uri
-    if (home !== undefined && found.place.kind === 'stored' && found.place.region !== home)
+    if (home !== undefined && found.storedIn !== undefined && found.storedIn.region !== home)
       throw galleryProblems.SourceNotFound({ id }, { target: `${storagePath}.osDiskImage.source.id` })
     checkFits(id, found, definition)
   }
@@ -173,10 +181,10 @@ async function admitDiskSource(
   change: Change,
   context: RequestContext,
   deps: GalleryDependencies,
-): Promise<FoundSource> {
+): Promise<SourceFacts> {
   if (from.kind === 'disk') {
     await context.authorize(`${findArmId(from.id)?.type}/read`, from.id)
-    return findDiskSource(from, deps)
+    return findDiskFacts(from, deps)
   }
   const wasAccepted = JSON.stringify(change.before?.properties['storageProfile'] ?? '').includes(
     JSON.stringify(from.uri),
@@ -186,12 +194,29 @@ async function admitDiskSource(
   return found
 }
 
-/** Finds the bytes that one disk of a version is made of; throws SourceNotFound or what is wrong with them. */
-export async function findDiskSource(from: DiskSourceName, deps: GalleryDependencies): Promise<FoundSource> {
+/** What a disk's source is, without reading it; throws SourceNotFound or what is wrong with it. */
+export async function findDiskFacts(from: DiskSourceName, deps: GalleryDependencies): Promise<SourceFacts> {
   if (from.kind === 'blob') return deps.sources.findBlob(from.uri, undefined)
   const found = await deps.sources.findDisk(from.id)
-  if (!found) throw galleryProblems.SourceNotFound({ id: from.id }, { target: `${storagePath}.osDiskImage.source.id` })
+  if (!found) throw diskNotFound(from.id)
   return found
+}
+
+/** The bytes that one disk of a version is made of; throws SourceNotFound or what is wrong with them. */
+export async function holdDiskSource(
+  from: DiskSourceName,
+  deps: GalleryDependencies,
+  signal: AbortSignal,
+): Promise<HeldSource> {
+  if (from.kind === 'blob')
+    return { ...(await deps.sources.findBlob(from.uri, undefined)), bytesRead: 0, [Symbol.dispose]() {} }
+  const held = await deps.sources.holdDisk(from.id, signal)
+  if (!held) throw diskNotFound(from.id)
+  return held
+}
+
+function diskNotFound(id: string): Error {
+  return galleryProblems.SourceNotFound({ id }, { target: `${storagePath}.osDiskImage.source.id` })
 }
 
 export function checkSize(virtualSizeBytes: number, deps: GalleryDependencies): void {
@@ -205,7 +230,7 @@ export function checkSize(virtualSizeBytes: number, deps: GalleryDependencies): 
 /** What the definition says must be true of the source, as far as the source knows it of itself. */
 function checkFits(
   id: string,
-  source: Pick<FoundSource, 'osType' | 'hyperVGeneration'>,
+  source: Pick<SourceFacts, 'osType' | 'hyperVGeneration'>,
   definition: GalleryImageProperties | undefined,
 ): void {
   const generation = definition?.hyperVGeneration ?? 'V1'

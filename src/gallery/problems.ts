@@ -128,11 +128,23 @@ export const galleryProblems = defineProblems({
     say: (f: { id: string }) =>
       `The source id: ${f.id} must either be a managed image, virtual machine or another gallery image version`,
   },
-  SourceNotSupported: {
+  SourceStateDiffers: {
     kind: 'invalid',
+    code: 'InvalidParameter',
+    say: (f: { id: string; wanted: string; source: string }) =>
+      `Cannot create Gallery Image Version from: ${f.id} since the OS State in the parent gallery image ('${f.wanted}') is not '${f.source}'.`,
+  },
+  SourcePlanDiffers: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: (f: { id: string; source: string; wanted: string }) =>
+      `The resource with id ${f.id} has a different plan ['${f.source}'] than the parent gallery image plan ['${f.wanted}']`,
+  },
+  SourceChanged: {
+    kind: 'conflict',
     code: 'OperationNotAllowed',
-    say: (f: { id: string; kind: string }) =>
-      `The source ${f.id} is a ${f.kind}, from which this server cannot publish yet. Upload its disk (createOption Upload) and name the disk as osDiskImage.source.id, or push it with 'goldleaf image push'.`,
+    say: (f: { id: string }) =>
+      `The source ${f.id} no longer holds what this image version was made of, so bytes that were lost cannot be taken from it again. Delete the version and publish a new one.`,
   },
   DiskSourceWrongKind: {
     kind: 'invalid',

@@ -12,7 +12,7 @@ import { DiskMissing, FrameCorrupt, FrameMissing, ManifestCorrupt } from '../sto
 import { isTransient } from '../work/failure.ts'
 import type { Operation, StepContext, Workflow } from '../work/workflow.ts'
 import { deleteArtifactFiles } from './artifact-file.rows.ts'
-import type { GalleryDependencies, SourcePlace } from './dependencies.ts'
+import type { GalleryDependencies, HeldPlace, HeldWhole } from './dependencies.ts'
 import { findParentRoot } from './parent-root.ts'
 import { galleryProblems } from './problems.ts'
 import {
@@ -26,9 +26,10 @@ import {
   syncReplicas,
 } from './replica.rows.ts'
 import type { Replica } from './replica.rows.ts'
-import { findKeptClasses, findSourcePlace, sourceLuns } from './source-places.ts'
+import { findKeptClasses, holdSourcePlace, sourceLuns } from './source-places.ts'
 import { withIntegrity } from './validations.ts'
 import { isShallow, versionProperties, wantedReplicas } from './version-properties.ts'
+import { parseVersionSource } from './version-sources.ts'
 
 interface PublishInput extends JsonObject {
   readonly versionId: string
@@ -39,12 +40,19 @@ type PublishStep = StepContext<PublishInput>
 const regionsAtOnce = 3
 const progressEveryMs = 400
 
+export interface HeldParts extends HeldWhole {
+  /** What they were taken from. */
+  readonly id: string
+}
+
 /** What the workflow has to know of a kind of version: its parts, where each comes from, what is written at the end. */
 export interface VersionKind {
   readonly workflow: string
   /** Numbers of the parts that a new version has: disks by LUN, files. */
   parts(version: Resource): Promise<readonly number[]>
-  findPlace(version: Resource, part: Replica): Promise<SourcePlace>
+  holdPlace(version: Resource, part: Replica, signal: AbortSignal): Promise<HeldPlace>
+  /** Where parts belong to one moment (disks of a machine): all of them at once; undefined: they come one by one. */
+  holdAll?(version: Resource, signal: AbortSignal): Promise<HeldParts | undefined>
   /** What success adds to the properties. */
   complete?(properties: JsonObject, replicas: readonly Replica[]): JsonObject
 }
@@ -54,7 +62,14 @@ export function publishVersion(deps: GalleryDependencies): Workflow<PublishInput
   return publishWorkflow(deps, {
     workflow: 'publish-version',
     parts: (version) => sourceLuns(version, deps),
-    findPlace: (version, disk) => findSourcePlace(version, disk, deps),
+    holdPlace: (version, disk, signal) => holdSourcePlace(version, disk, deps, signal),
+    async holdAll(version, signal) {
+      const source = parseVersionSource(versionProperties(version).storageProfile ?? {})
+      if (source.kind !== 'whole') return undefined
+      const held = await deps.sources.holdWhole(source.id, signal)
+      if (!held) throw galleryProblems.SourceNotFound({ id: source.id })
+      return { id: source.id, ...held }
+    },
     complete: (properties, replicas) => withIntegrity(withDiskSizes(properties, replicas), replicas, deps.clock.now()),
   })
 }
@@ -111,18 +126,64 @@ async function ingest(step: PublishStep, deps: GalleryDependencies, kind: Versio
   const version = await getVersion(step, deps)
   const replicas = await listReplicas(deps.db, version.key)
   const home = replicas.filter((replica) => replica.region === homeOf(version, deps))
-  for (const replica of home) {
-    const isSomewhere = replicas.some((other) => other.lun === replica.lun && other.state === 'Completed')
-    if (isSomewhere) continue
-    const place = await kind.findPlace(version, replica)
-    await transfer(step, replica, version, deps, (options) => {
-      if (place.kind === 'file')
-        return deps.stores
-          .store(replica.region, replica.storageClass)
-          .ingest({ path: place.path, format: place.format }, options)
-      return copyDisk(deps, replica, place, options)
-    })
+  const isSomewhere = ({ lun }: Replica): boolean =>
+    replicas.some((other) => other.lun === lun && other.state === 'Completed')
+  const lacking = home.filter((replica) => !isSomewhere(replica))
+  if (lacking.length === 0) return
+  using all = await kind.holdAll?.(version, step.signal)
+  if (all) return await ingestAll(step, { version, all, home, lacking }, deps)
+  for (const replica of lacking) {
+    using found = await kind.holdPlace(version, replica, step.signal)
+    await transfer(step, replica, version, deps, (options) => takeIn(deps, replica, found, options))
   }
+}
+
+interface IngestOfAll {
+  readonly version: Resource
+  readonly all: HeldParts
+  readonly home: readonly Replica[]
+  readonly lacking: readonly Replica[]
+}
+
+/**
+ * All disks of a machine belong to one moment: they are captured together and noted in one transaction, so that a run
+ * that stops in between begins anew. What a version already was it stays.
+ */
+async function ingestAll(
+  step: PublishStep,
+  { version, all, home, lacking }: IngestOfAll,
+  deps: GalleryDependencies,
+): Promise<void> {
+  using pins = new DisposableStack()
+  const done: { readonly replica: Replica; readonly stored: StoredResult }[] = []
+  const wanted = home.some((replica) => replica.root !== undefined) ? lacking : home
+  for (const replica of wanted) {
+    const disk = all.disks.get(replica.lun)
+    if (!disk) throw galleryProblems.SourceNotFound({ id: all.id })
+    const stored = await runTransfer(step, replica, version, deps, (options) => takeIn(deps, replica, disk, options))
+    pins.use(stored.pin)
+    if (replica.root !== undefined && replica.root !== stored.root) throw galleryProblems.SourceChanged({ id: all.id })
+    done.push({ replica, stored })
+  }
+  await deps.db.transaction().execute(async (tx) => {
+    for (const { replica, stored } of done) await markReplicaCompleted(tx, replica, stored, deps.clock.now())
+  })
+}
+
+/** Bytes of a source come into the home region's store. */
+async function takeIn(
+  deps: GalleryDependencies,
+  replica: Replica,
+  { place, bytesRead }: Omit<HeldPlace, keyof Disposable>,
+  options: TransferOptions,
+): Promise<StoredResult> {
+  if (place.kind === 'file') {
+    const { path, format } = place
+    return deps.stores.store(replica.region, replica.storageClass).ingest({ path, format }, options)
+  }
+  const stored = await copyDisk(deps, replica, place, options)
+  const { progress } = stored
+  return { ...stored, progress: { ...progress, bytesRead: progress.bytesRead + bytesRead } }
 }
 
 async function replicate(step: PublishStep, deps: GalleryDependencies): Promise<void> {
@@ -173,7 +234,7 @@ async function copyDisk(
   }
 }
 
-/** Runs one transfer with its progress in the replica's row; the row names the root only once it is durable. */
+/** Runs one transfer; the row names the root only once it is durable. */
 async function transfer(
   step: PublishStep,
   replica: Replica,
@@ -181,6 +242,19 @@ async function transfer(
   deps: GalleryDependencies,
   run: (options: TransferOptions) => Promise<StoredResult>,
 ): Promise<void> {
+  const stored = await runTransfer(step, replica, version, deps, run)
+  using _pin = stored.pin
+  await markReplicaCompleted(deps.db, replica, stored, deps.clock.now())
+}
+
+/** Runs one transfer with its progress in the replica's row; what comes of it is pinned. */
+async function runTransfer(
+  step: PublishStep,
+  replica: Replica,
+  version: Resource,
+  deps: GalleryDependencies,
+  run: (options: TransferOptions) => Promise<StoredResult>,
+): Promise<StoredResult> {
   await markReplicaStarted(deps.db, replica, deps.clock.now())
   const parentRoot = await findParentRoot(deps.db, version, replica)
   let lastMs = 0
@@ -195,12 +269,8 @@ async function transfer(
     step.report({ region: replica.region, lun: replica.lun, ...progress })
   }
   const stored = await run({ signal: step.signal, parentRoot, onProgress, copies: replica.replicaCount })
-  try {
-    await writing
-    await markReplicaCompleted(deps.db, replica, stored, deps.clock.now())
-  } finally {
-    stored.pin[Symbol.dispose]()
-  }
+  await writing
+  return stored
 }
 
 async function failUnfinished(

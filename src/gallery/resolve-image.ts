@@ -14,6 +14,7 @@ export interface ResolvedDisk {
   readonly storageClass: StorageClass
   readonly root: string
   readonly virtualSizeBytes: number
+  readonly caching?: 'None' | 'ReadOnly' | 'ReadWrite' | undefined
 }
 
 /** An image as a consumer needs it: the exact version and where its disks can be read in the consumer's region. */

@@ -1,7 +1,7 @@
 import type { Resource } from '../resources/resource.ts'
 import type { StorageClass } from '../store/disk-store.ts'
-import type { GalleryDependencies, SourcePlace } from './dependencies.ts'
-import { checkSize, findDiskSource } from './image-versions.ts'
+import { keptPlace, type GalleryDependencies, type HeldPlace, type WholeSource } from './dependencies.ts'
+import { checkSize, findDiskFacts, holdDiskSource } from './image-versions.ts'
 import { galleryProblems } from './problems.ts'
 import { listReplicas } from './replica.rows.ts'
 import type { Replica } from './replica.rows.ts'
@@ -15,30 +15,64 @@ type DiskName = Pick<Replica, 'lun' | 'region'>
 export async function sourceLuns(version: Resource, deps: GalleryDependencies): Promise<readonly number[]> {
   const source = parseVersionSource(versionProperties(version).storageProfile ?? {})
   if (source.kind === 'disks') return source.disks.map((disk) => disk.lun)
+  if (source.kind === 'whole') return (await findWhole(source.id, deps)).disks.map(({ lun }) => lun)
   const luns = (await listReplicas(deps.db, source.id.toLowerCase())).map((replica) => replica.lun)
   return [...new Set(luns)].toSorted((a, b) => a - b)
 }
 
-/** The source of one disk, best in the region that wants it. Throws SourceNotFound. */
-export async function findSourcePlace(
+async function findWhole(id: string, deps: GalleryDependencies): Promise<WholeSource> {
+  const found = await deps.sources.findWhole(id)
+  if (!found) throw galleryProblems.SourceNotFound({ id })
+  return found
+}
+
+/**
+ * The source of one disk, best in the region that wants it, held until it is disposed. Throws SourceNotFound. Disks of a
+ * whole source are taken together instead.
+ */
+export async function holdSourcePlace(
   version: Resource,
   wanted: DiskName,
   deps: GalleryDependencies,
-): Promise<SourcePlace> {
+  signal: AbortSignal,
+): Promise<HeldPlace> {
   const source = parseVersionSource(versionProperties(version).storageProfile ?? {})
+  if (source.kind === 'whole') throw new Error('disks of a whole source are taken together')
   if (source.kind === 'disks') {
     const disk = source.disks.find((named) => named.lun === wanted.lun)
     if (!disk) throw galleryProblems.OneSourceOnly({})
-    const found = await findDiskSource(disk.from, deps)
+    const found = await holdDiskSource(disk.from, deps, signal)
     checkSize(found.virtualSizeBytes, deps)
-    return found.place
+    return found
   }
-  const held = (await listReplicas(deps.db, source.id.toLowerCase())).filter(
+  const { region, storageClass, root } = await findReplica(source.id, wanted, deps)
+  if (root === undefined) throw galleryProblems.SourceNotFound({ id: source.id })
+  return keptPlace({ kind: 'stored', region, storageClass, root })
+}
+
+/** A complete replica of another version's disk, best in the region that wants it. */
+async function findReplica(id: string, wanted: DiskName, deps: GalleryDependencies): Promise<Replica> {
+  const held = (await listReplicas(deps.db, id.toLowerCase())).filter(
     (other) => other.lun === wanted.lun && other.state === 'Completed',
   )
   const best = held.find((other) => other.region === wanted.region) ?? held[0]
-  if (best?.root === undefined) throw galleryProblems.SourceNotFound({ id: source.id })
-  return { kind: 'stored', region: best.region, storageClass: best.storageClass, root: best.root }
+  if (!best) throw galleryProblems.SourceNotFound({ id })
+  return best
+}
+
+/** The class of the store that a disk's source rests in; undefined: it is a file. */
+async function findStoredClass(
+  version: Resource,
+  wanted: DiskName,
+  deps: GalleryDependencies,
+): Promise<StorageClass | undefined> {
+  const source = parseVersionSource(versionProperties(version).storageProfile ?? {})
+  if (source.kind === 'version') return (await findReplica(source.id, wanted, deps)).storageClass
+  if (source.kind === 'whole')
+    return (await findWhole(source.id, deps)).disks.find(({ lun }) => lun === wanted.lun)?.storedIn.storageClass
+  const disk = source.disks.find((named) => named.lun === wanted.lun)
+  if (!disk) throw galleryProblems.OneSourceOnly({})
+  return (await findDiskFacts(disk.from, deps)).storedIn?.storageClass
 }
 
 /**
@@ -56,8 +90,8 @@ export async function findKeptClasses(
   const region = deps.regions.find(version.location)?.name ?? version.location
   for (const lun of luns) {
     if (kept.has(lun)) continue
-    const place = await findSourcePlace(version, { lun, region }, deps)
-    if (place.kind === 'stored') kept.set(lun, place.storageClass)
+    const storageClass = await findStoredClass(version, { lun, region }, deps)
+    if (storageClass !== undefined) kept.set(lun, storageClass)
   }
   return kept
 }

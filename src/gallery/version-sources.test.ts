@@ -11,6 +11,16 @@ const disk = (name: string): { readonly source: { readonly id: string } } => ({ 
 const uri = 'https://127.0.0.1:8081/blob/acct/vhds/a.vhd'
 
 const accepted: readonly { why: string; profile: StorageProfile; source: VersionSource }[] = [
+  {
+    why: 'a virtual machine, by its own member',
+    profile: { source: { virtualMachineId: `${rg}/virtualMachines/vm` } },
+    source: { kind: 'whole', id: `${rg}/virtualMachines/vm` },
+  },
+  {
+    why: 'a managed image',
+    profile: { source: { id: `${rg}/images/i` } },
+    source: { kind: 'whole', id: `${rg}/images/i` },
+  },
   { why: 'another version', profile: { source: { id: version } }, source: { kind: 'version', id: version } },
   {
     why: 'a managed disk',
@@ -89,12 +99,6 @@ const refused: readonly { why: string; profile: StorageProfile; code: string; sa
     profile: { osDiskImage: disk('one'), dataDiskImages: [{ lun: 1, ...disk('ONE') }] },
     code: 'InvalidParameter',
     says: /Duplicated source ids/,
-  },
-  {
-    why: 'a virtual machine, which is a later issue',
-    profile: { source: { id: `${rg}/virtualMachines/vm` } },
-    code: 'OperationNotAllowed',
-    says: /is a virtual machine, from which this server cannot publish yet\. Upload its disk/,
   },
 ]
 for (const { why, profile, code, says } of refused)

@@ -26,6 +26,8 @@ export type DiskSourceName =
 
 export type VersionSource =
   | { readonly kind: 'version'; readonly id: string }
+  /** A managed image or a virtual machine. */
+  | { readonly kind: 'whole'; readonly id: string }
   | { readonly kind: 'disks'; readonly disks: readonly { readonly lun: number; readonly from: DiskSourceName }[] }
 
 const storagePath = 'galleryImageVersion.properties.storageProfile'
@@ -65,9 +67,8 @@ function directSource(id: string, path: string): VersionSource {
     case 'microsoft.compute/galleries/images/versions':
       return { kind: 'version', id }
     case 'microsoft.compute/virtualmachines':
-      throw galleryProblems.SourceNotSupported({ id, kind: 'virtual machine' }, { target: path })
     case 'microsoft.compute/images':
-      throw galleryProblems.SourceNotSupported({ id, kind: 'managed image' }, { target: path })
+      return { kind: 'whole', id }
     default:
       throw galleryProblems.SourceWrongKind({ id }, { target: path })
   }

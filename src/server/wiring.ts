@@ -125,9 +125,9 @@ export async function wire(config: ServerConfig, clock: Clock, logger: Logger): 
   const sweeper = cleanup.use(
     createSweeper({ ...room, findLiveRoots: (store) => findLiveRoots(store, db, live.compute), delayMs: sweepDelayMs }),
   )
-  const compute = cleanup.use(await openCompute(room, transfer, sweeper))
-  live.compute = compute
   const ownAddresses: string[] = []
+  const compute = cleanup.use(await openCompute(room, transfer, sweeper, ownAddresses))
+  live.compute = compute
   const gallery = galleryDependencies(room, transfer, compute, sweeper, ownAddresses)
   const work = cleanup.use(createWorkEngine(room, gallery, compute))
   addSchedules(work, sweeper, transfer, room)
@@ -232,7 +232,12 @@ function diskLimit(config: ServerConfig): number {
   return config.limits.diskSizeGiB * GiB
 }
 
-async function openCompute(room: Room, transfer: Transfer, sweeper: Sweeper): Promise<Compute> {
+async function openCompute(
+  room: Room,
+  transfer: Transfer,
+  sweeper: Sweeper,
+  ownAddresses: readonly string[],
+): Promise<Compute> {
   const { config, db, stores, regions, clock, logger } = room
   const machinesFolder = join(config.dataFolder, 'vms')
   await mkdir(machinesFolder, { recursive: true, mode: 0o700 })
@@ -255,6 +260,14 @@ async function openCompute(room: Room, transfer: Transfer, sweeper: Sweeper): Pr
     }),
     diskBytes: transfer.diskBytes,
     resolveImage: (imageId, location, context) => resolveImage(imageId, location, context, { db, regions }),
+    blobs: {
+      async admit(uri, { authorize, baseUrl }) {
+        const found = await findBlob(transfer, ownAddresses, uri, baseUrl)
+        await authorize('Microsoft.Storage/storageAccounts/listKeys/action', `/subscriptions/${found.subscriptionId}`)
+        return found
+      },
+      find: (uri) => findBlob(transfer, ownAddresses, uri, undefined),
+    },
     signSerialLog: async ({ vmId, expiresMs, baseUrl }) =>
       signLogAddress(transfer.signer, vmId, { expiresMs, baseUrl }).uri,
     requestSweep: () => sweeper.request(),
@@ -278,8 +291,10 @@ function galleryDependencies(
     limits: { ...config.limits, maximumReplicas: config.limits.replicas, maximumDiskBytes: diskLimit(config) },
     sources: {
       findDisk: (id) => compute.findDisk(id),
-      findBlob: (uri, baseUrl) =>
-        transfer.findBlob(uri, baseUrl === undefined ? [new URL(uri).origin] : [baseUrl, ...ownAddresses]),
+      holdDisk: (id, signal) => compute.holdDisk(id, signal),
+      findWhole: (id) => compute.findWhole(id),
+      holdWhole: (id, signal) => compute.holdWhole(id, signal),
+      findBlob: (uri, baseUrl) => findBlob(transfer, ownAddresses, uri, baseUrl),
       findFile: (uri, baseUrl) =>
         transfer.findFile(uri, baseUrl === undefined ? [new URL(uri).origin] : [baseUrl, ...ownAddresses]),
     },
@@ -336,6 +351,12 @@ async function findLiveRoots(store: DiskStore, db: Db, compute: Compute | undefi
   )
   const versions = await listLiveRoots(db, store.region, store.storageClass)
   return new Set([...versions, ...here.map(({ root }) => root)])
+}
+
+/** `baseUrl`: how the client that names it sees this server; undefined: it was admitted before. */
+async function findBlob(transfer: Transfer, ownAddresses: readonly string[], uri: string, baseUrl: string | undefined) {
+  const found = await transfer.findBlob(uri, baseUrl === undefined ? [new URL(uri).origin] : [baseUrl, ...ownAddresses])
+  return found.place.kind === 'stored' ? { ...found, storedIn: found.place } : found
 }
 
 async function findLog(name: string, compute: Compute): Promise<{ readonly path: string } | undefined> {

@@ -130,6 +130,7 @@ export interface ArmDocument {
   readonly type?: string
   readonly location?: string
   readonly etag?: string
+  readonly managedBy?: string
   readonly status?: string
   readonly startTime?: string
   readonly endTime?: string

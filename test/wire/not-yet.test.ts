@@ -64,19 +64,5 @@ suite('not supported yet, and said so', () => {
           /extended locations is not supported.*Leave targetExtendedLocations out/,
         ),
     ],
-    [
-      'a virtual machine as source',
-      () =>
-        refused(
-          newVersion,
-          {
-            location: 'westeurope',
-            properties: {
-              storageProfile: { source: { id: wire.id('galleries/g').replace('galleries/g', 'virtualMachines/vm') } },
-            },
-          },
-          /is a virtual machine, from which this server cannot publish yet\. Upload its disk/,
-        ),
-    ],
   ])
 })

@@ -3,6 +3,7 @@ import { access, constants } from 'node:fs/promises'
 import { delimiter, isAbsolute, join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import type { Clock } from '../../base/clock.ts'
+import { isJsonObject } from '../../base/json.ts'
 import type { Logger } from '../../base/logger.ts'
 import { computeProblems } from '../problems.ts'
 import type { HypervisorProvider, VmExit, VmSpec, VmState } from '../provider.ts'
@@ -106,6 +107,20 @@ export function qemuProvider(options: QemuOptions): HypervisorProvider & {
     state: (vmKey): VmState => {
       const machine = machines.get(vmKey)
       return machine === undefined ? 'stopped' : machine.asked ? 'stopping' : 'running'
+    },
+    async whilePaused(vmKey, work) {
+      const qmp = machines.get(vmKey)?.qmp
+      if (!qmp) throw computeProblems.VmFailedToStart({ reason: 'It is not running.' })
+      const status = await qmp.run('query-status')
+      // One that stands still because the host's disk is full goes on by itself when there is room.
+      const wasRunning = isJsonObject(status) && status['running'] === true
+      // Stopping flushes every disk: what QEMU had cached of the overlays' tables is in the files.
+      await qmp.run('stop')
+      try {
+        return await work()
+      } finally {
+        if (wasRunning) await qmp.run('cont').catch(() => {})
+      }
     },
     onExit: (listener) => void listeners.push(listener),
     endOrphans: () => endOrphans(options.machinesFolder, clock),

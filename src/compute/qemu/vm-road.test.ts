@@ -47,6 +47,7 @@ test('a machine boots from a stored disk, survives the deletion of its version a
   const id = idOf('Microsoft.Compute/virtualMachines', 'vm')
   const storageProfile = {
     imageReference: { id: imageId },
+    osDisk: { createOption: 'FromImage', deleteOption: 'Delete' },
     dataDisks: [{ lun: 0, createOption: 'Empty', diskSizeGB: 1 }],
   }
   const made = await world.put(id, { properties: { storageProfile } })
