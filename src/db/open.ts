@@ -10,6 +10,8 @@ import type { Db, Tables } from './tables.ts'
 
 export interface OpenDatabase extends AsyncDisposable {
   readonly db: Db
+  /** Another number after every commit, by this process or another (`createReadMemo`). */
+  revision(): number
   /** Waits for the open transaction, then closes; may be called twice. */
   close(): Promise<void>
 }
@@ -47,7 +49,7 @@ export async function openDatabase(options: OpenOptions): Promise<OpenDatabase> 
     await migrate(db, known, clock.now())
     const opened = sqlite
     const close = () => opened.close()
-    return { db, close, [Symbol.asyncDispose]: close }
+    return { db, close, revision: () => opened.revision(), [Symbol.asyncDispose]: close }
   } catch (error) {
     await sqlite?.close()
     throw toProblem(error, file)

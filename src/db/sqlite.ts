@@ -28,6 +28,8 @@ export interface Sqlite {
   readonly dialect: Dialect
   /** First complaint of `pragma quick_check`, or undefined for a sound file. */
   findDamage(): string | undefined
+  /** Another number after every commit of any process; with `:memory:` at every question, for nothing tells there. */
+  revision(): number
   /** Waits for the open transaction, if any; may be called twice. */
   close(): Promise<void>
 }
@@ -121,6 +123,9 @@ export async function openSqlite({ path, clock, busyTimeoutMs }: SqliteOptions):
     throw error
   }
   const turnstile = createTurnstile(clock, busyTimeoutMs)
+  // Of the reading handle: it changes when any other connection commits, this process's writer among them.
+  const dataVersion = reader?.database.prepare('pragma data_version')
+  let asked = 0
   let open = true
   return {
     dialect: {
@@ -141,6 +146,7 @@ export async function openSqlite({ path, clock, busyTimeoutMs }: SqliteOptions):
       const verdict = String(row?.['quick_check'] ?? 'no answer')
       return verdict === 'ok' ? undefined : verdict
     },
+    revision: () => (dataVersion ? Number(dataVersion.get()?.['data_version']) : (asked += 1)),
     async close() {
       if (!open) return
       open = false
