@@ -2,21 +2,29 @@ import type { EventQuery } from '../activity/event-filter.ts'
 import { parseEventFilter } from '../activity/event-filter.ts'
 import type { ActivityEvent } from '../activity/event.ts'
 import { eventCategories, parseSelect, showEvent } from '../activity/show-event.ts'
+import { activityApiVersions } from '../contract/services.ts'
 import { getSubscription, type Answer, type Call } from './call.ts'
 import type { Engine } from './engine.ts'
 import { nextLink, readSkipToken } from './paging.ts'
 import { armProblems } from './problems.ts'
+import { subscriptionPath, type Routes } from './routes.ts'
 
 const permission = 'Microsoft.Insights/eventtypes/values/read'
-const apiVersions = ['2014-04-01', '2015-04-01', '2017-03-01-preview']
 const pageSize = 200
+
+/** Microsoft.Insights, as far as the activity log goes. */
+export function addActivityRoutes(engine: Engine, route: Routes): void {
+  const values = '/providers/Microsoft.Insights/eventtypes/management/values'
+  for (const base of ['', subscriptionPath]) route('GET', `${base}${values}`, (call) => readActivityLog(engine, call))
+  route('GET', '/providers/Microsoft.Insights/eventcategories', (call) => readEventCategories(engine, call))
+}
 
 /**
  * GET …/providers/Microsoft.Insights/eventtypes/management/values: the activity log of a subscription, or of the
  * caller's tenant (sign-ins, what was done above subscriptions), newest first. The right is asked where the filter looks:
  * who may read a resource group may read what was done in it.
  */
-export async function readActivityLog(engine: Engine, call: Call): Promise<Answer> {
+async function readActivityLog(engine: Engine, call: Call): Promise<Answer> {
   checkApiVersion(engine, call)
   const { activity } = engine
   if (!activity) throw armProblems.NotFound({ path: call.path })
@@ -38,7 +46,7 @@ export async function readActivityLog(engine: Engine, call: Call): Promise<Answe
 }
 
 /** GET /providers/Microsoft.Insights/eventcategories */
-export async function readEventCategories(engine: Engine, call: Call): Promise<Answer> {
+async function readEventCategories(engine: Engine, call: Call): Promise<Answer> {
   checkApiVersion(engine, call)
   return { status: 200, body: { value: eventCategories } }
 }
@@ -63,14 +71,14 @@ function readPosition(key: string | undefined): { readonly timestampMs: number; 
 }
 
 function checkApiVersion(engine: Engine, { apiVersion }: Call): void {
-  if (apiVersions.includes(apiVersion)) return
+  if (activityApiVersions.some((version) => version === apiVersion)) return
   const locations = engine.regions.all.map((region) => region.name)
   const type = 'eventtypes/values'
   throw armProblems.NoRegisteredProviderFound({
     location: locations[0] ?? '',
     apiVersion,
     type,
-    supported: apiVersions,
+    supported: activityApiVersions,
     locations,
   })
 }

@@ -37,6 +37,7 @@ export function handler(engine: Engine, run: (call: Call) => Promise<Answer>) {
     const answer = await recordCall(engine, request, reply, async (admitted) => {
       const call = await readCall(engine, request, reply)
       admitted(call.caller)
+      checkRate(engine, call, reply)
       return run(call)
     })
     void reply.code(answer.status)
@@ -44,6 +45,13 @@ export function handler(engine: Engine, run: (call: Call) => Promise<Answer>) {
     if (answer.body === undefined) await reply.send()
     else await reply.type('application/json; charset=utf-8').send(JSON.stringify(answer.body))
   }
+}
+
+function checkRate({ rateLimiter }: Engine, { method, path, caller, params }: Call, reply: FastifyReply): void {
+  const subscriptionId = params['subscriptionId']?.toLowerCase()
+  const counted = rateLimiter?.count({ method, path, caller, subscriptionId })
+  if (counted) reply.headers(counted.headers)
+  if (counted?.refusal) throw counted.refusal
 }
 
 async function readCall(engine: Engine, request: FastifyRequest, reply: FastifyReply): Promise<Call> {

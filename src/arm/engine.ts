@@ -3,9 +3,12 @@ import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
 import type { RegionDirectory } from '../base/region.ts'
 import type { ResourceTypeDeclaration } from '../contract/resource-type.ts'
+import type { ServiceDeclaration } from '../contract/services.ts'
 import type { Db, Tx } from '../db/tables.ts'
 import type { Behaviour, CallerFacts } from '../resources/behaviour.ts'
+import type { ProviderList } from '../resources/provider-list.ts'
 import type { Work } from '../work/workflow.ts'
+import type { RateLimiter } from './rate-limits.ts'
 
 export interface ArmOptions {
   /** Every declared type; routes, api-versions and permissions follow from it. */
@@ -16,6 +19,14 @@ export interface ArmOptions {
   readonly work: Work
   /** Is told of every request that does more than read. */
   readonly activity?: ActivityLog | undefined
+  /** What providers serve besides types: named where they are listed. */
+  readonly services?: readonly ServiceDeclaration[] | undefined
+  /** Lists that domains compute: usages, SKUs. */
+  readonly lists?: readonly ProviderList[] | undefined
+  /** Which providers a subscription has before it says so. Default: all. */
+  readonly providersRegistered?: 'all' | 'none' | undefined
+  /** Counts requests, and refuses them where limits are enforced. */
+  readonly rateLimiter?: RateLimiter | undefined
   readonly regions: RegionDirectory
   readonly clock: Clock
   readonly logger: Logger

@@ -37,6 +37,7 @@ export function operationHeaders(
 ): Readonly<Record<string, string>> {
   return {
     'azure-asyncoperation': operationUrl(call, at, false),
+    'azure-asyncnotification': 'Enabled',
     ...(withLocation ? { location: operationUrl(call, at, true) } : {}),
     'retry-after': String(engine.retryAfterSeconds),
   }

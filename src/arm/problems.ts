@@ -78,6 +78,49 @@ export const armProblems = defineProblems({
       `Invalid $filter '${f.filter}' specified in the query string. Supported are "resourceType eq '…'", ` +
       `"resourceGroup eq '…'", "location eq '…'" and "name eq '…'", joined by "and".`,
   },
+  InvalidLocationFilter: {
+    kind: 'invalid',
+    code: 'InvalidFilterInQueryString',
+    say: (f: { filter: string }) =>
+      `Invalid $filter '${f.filter}' specified in the query string. Supported is "location eq '…'".`,
+  },
+  NoSuchLocation: {
+    kind: 'invalid',
+    code: 'LocationNotAvailableForResourceType',
+    say: (f: { location: string; locations: readonly string[] }) =>
+      `The location '${f.location}' is not one of this server's. Its locations are '${f.locations.join(', ')}'.`,
+  },
+  MissingSubscriptionRegistration: {
+    kind: 'conflict',
+    say: (f: { namespace: string }) =>
+      `The subscription is not registered to use namespace '${f.namespace}'. See https://aka.ms/rps-not-found for how ` +
+      'to register subscriptions.',
+  },
+  CannotUnregisterProvider: {
+    kind: 'conflict',
+    code: 'CannotUnregisterProvider',
+    say: (f: { namespace: string; isFree: boolean }) =>
+      `The subscription cannot be unregistered from resource namespace '${f.namespace}'. ` +
+      (f.isFree ? 'Every subscription has it.' : 'Please delete existing resources for the provider.'),
+  },
+  SubscriptionRequestsThrottled: {
+    kind: 'throttled',
+    say: (f: { kind: string; subscriptionId: string; objectId: string; seconds: number }) =>
+      `Number of '${f.kind}' requests for subscription '${f.subscriptionId}' actor '${f.objectId}' exceeded. Please try ` +
+      `again after '${f.seconds}' seconds after additional tokens are available. Refer to ` +
+      'https://aka.ms/arm-throttling for additional information.',
+  },
+  ComputeThrottled: {
+    kind: 'throttled',
+    code: 'OperationNotAllowed',
+    say: () => 'The server rejected the request because too many requests have been received for this subscription.',
+  },
+  FeatureNotFound: {
+    kind: 'absent',
+    say: (f: { feature: string; namespace: string }) =>
+      `The feature '${f.feature}' of '${f.namespace}' could not be found, or is not registered. 'az feature list' shows ` +
+      'what there is.',
+  },
   ResourceGroupDeletionBlocked: {
     kind: 'conflict',
     say: (f: { name: string; blocking: readonly string[]; trackingId: string }) =>

@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { answerEvent, startEvent, type EventCaller, type RequestFacts } from '../activity/event.ts'
 import { subjectOf } from '../activity/request-subject.ts'
 import { pathOf, problemOfError, statusOfKind } from '../http/problem-response.ts'
+import { clientRequestIdOf } from '../http/request-facts.ts'
 import type { CallerFacts } from '../resources/behaviour.ts'
 import type { Engine } from './engine.ts'
 
@@ -44,14 +45,14 @@ export async function recordCall<Answer extends Answered>(
 function factsOf(engine: Engine, request: FastifyRequest, reply: FastifyReply): RequestFacts {
   const subject = subjectOf(request.method, decoded(pathOf(request)), (type) => engine.findType(type)?.type ?? type)
   const correlationId = reply.getHeader('x-ms-correlation-request-id')
-  const clientRequestId = reply.getHeader('x-ms-client-request-id')
+  const clientRequestId = clientRequestIdOf(request)
   return {
     ...subject,
     tenantId: engine.tenantId,
     caller: undefined,
     correlationId: typeof correlationId === 'string' ? correlationId : request.id,
     operationId: request.id,
-    ...(typeof clientRequestId === 'string' ? { clientRequestId } : {}),
+    clientRequestId,
     clientIpAddress: request.ip,
     method: request.method,
   }

@@ -2,32 +2,26 @@ import type { FastifyInstance, HTTPMethods } from 'fastify'
 import { operationsReadPermission } from '../contract/permissions.ts'
 import type { ResourceTypeDeclaration } from '../contract/resource-type.ts'
 import { runAction } from './action.ts'
-import { readActivityLog, readEventCategories } from './activity-log.ts'
-import { handler, type Answer, type Call } from './call.ts'
+import { addActivityRoutes } from './activity-log.ts'
+import { handler, type Call } from './call.ts'
 import { createEngine, splitType, type ArmOptions, type Engine } from './engine.ts'
+import { addFeatureRoutes } from './features.ts'
 import { listGenericResources } from './generic-list.ts'
 import { allOperationSegments } from './operation-answers.ts'
 import { readOperation } from './operations.ts'
 import { armProblems } from './problems.ts'
+import { addProviderLists } from './provider-lists.ts'
+import { addProviderRoutes, namespacesOf } from './providers.ts'
 import { checkExistence, findParentType, listByType, listUnderParent, readResource } from './read.ts'
 import { deleteTarget } from './remove.ts'
 import { deleteResourceGroup, readGroupDeletion } from './resource-groups.ts'
-import {
-  readLocations,
-  readProvider,
-  readProviders,
-  readSubscription,
-  readSubscriptions,
-  readTenants,
-} from './subscriptions.ts'
+import { subscriptionPath } from './routes.ts'
+import type { Routes } from './routes.ts'
+import { readLocations, readSubscription, readSubscriptions, readTenants } from './subscriptions.ts'
 import { resourceGroupType } from './target.ts'
 import { listView, readView, removeView } from './views.ts'
 import { writeResource } from './write.ts'
 
-type Run = (call: Call) => Promise<Answer>
-type Routes = (method: HTTPMethods | readonly HTTPMethods[], url: string, run: Run) => void
-
-const subscriptionPath = '/subscriptions/:subscriptionId'
 const groupPath = `${subscriptionPath}/resourceGroups/:resourceGroup`
 
 /**
@@ -40,7 +34,7 @@ export function registerArm(app: FastifyInstance, options: ArmOptions): Engine {
     app.route({ method: typeof method === 'string' ? method : [...method], url, handler: handler(engine, run) })
   }
   addSubscriptionRoutes(engine, route)
-  addInsightsRoutes(engine, route)
+  for (const add of [addProviderRoutes, addFeatureRoutes, addActivityRoutes, addProviderLists]) add(engine, route)
   for (const type of engine.types) {
     if (type.type === resourceGroupType) addGroupRoutes(engine, type, route)
     else addTypeRoutes(engine, type, route)
@@ -57,20 +51,9 @@ function addSubscriptionRoutes(engine: Engine, route: Routes): void {
   route('GET', '/tenants', (call) => readTenants(engine, call))
   route('GET', subscriptionPath, (call) => readSubscription(engine, call))
   route('GET', `${subscriptionPath}/locations`, (call) => readLocations(engine, call))
-  for (const base of ['', subscriptionPath]) {
-    route('GET', `${base}/providers`, (call) => readProviders(engine, call))
-    route('GET', `${base}/providers/:namespace`, (call) => readProvider(engine, call))
-  }
-  route('POST', `${subscriptionPath}/providers/:namespace/register`, (call) => readProvider(engine, call))
   route('GET', `${subscriptionPath}/resources`, (call) => listGenericResources(engine, call))
   route('GET', `${groupPath}/resources`, (call) => listGenericResources(engine, call))
   route('GET', `${subscriptionPath}/operationresults/:operationId`, (call) => readGroupDeletion(engine, call))
-}
-
-function addInsightsRoutes(engine: Engine, route: Routes): void {
-  const values = '/providers/Microsoft.Insights/eventtypes/management/values'
-  for (const base of ['', subscriptionPath]) route('GET', `${base}${values}`, (call) => readActivityLog(engine, call))
-  route('GET', '/providers/Microsoft.Insights/eventcategories', (call) => readEventCategories(engine, call))
 }
 
 function addGroupRoutes(engine: Engine, type: ResourceTypeDeclaration, route: Routes): void {
@@ -129,8 +112,8 @@ function explainMissing(engine: Engine, call: Call): Error {
     return isGroup ? armProblems.MethodNotAllowed({ method, path }) : armProblems.NotFound({ path })
   }
   const [namespace = '', ...rest] = after.split('/').filter((segment) => segment !== '')
-  const own = engine.types.filter((type) => splitType(type.type)[0].toLowerCase() === namespace.toLowerCase())
-  if (own.length === 0) return armProblems.InvalidResourceNamespace({ namespace })
+  if (!namespacesOf(engine).some((name) => name.toLowerCase() === namespace.toLowerCase()))
+    return armProblems.InvalidResourceNamespace({ namespace })
   const asked = rest.filter((_, index) => index % 2 === 0).join('/')
   return engine.findType(`${namespace}/${asked}`)
     ? armProblems.MethodNotAllowed({ method, path })

@@ -1,11 +1,10 @@
 import type { JsonObject } from '../base/json.ts'
 import type { Region } from '../base/region.ts'
-import { resourcesApiVersions, subscriptionsApiVersions } from '../contract/api-versions.ts'
+import { subscriptionsApiVersions } from '../contract/api-versions.ts'
 import { listSubscriptions, type Subscription } from '../resources/subscription.rows.ts'
-import { getSubscription, param, type Answer, type Call } from './call.ts'
-import { splitType, type Engine } from './engine.ts'
+import { getSubscription, type Answer, type Call } from './call.ts'
+import type { Engine } from './engine.ts'
 import { armProblems } from './problems.ts'
-import { resourceGroupType } from './target.ts'
 
 /** ARM's own addresses above the resource groups. */
 
@@ -37,32 +36,10 @@ export async function readTenants(engine: Engine, call: Call): Promise<Answer> {
   }
 }
 
-export async function readProviders(engine: Engine, call: Call): Promise<Answer> {
-  checkArmApiVersion(call, resourcesApiVersions)
-  const subscription = await scopeOf(engine, call)
-  return { status: 200, body: { value: namespacesOf(engine).map((name) => showProvider(engine, name, subscription)) } }
-}
-
-/** One provider; POST …/register answers the same: every provider here is registered from the start. */
-export async function readProvider(engine: Engine, call: Call): Promise<Answer> {
-  checkArmApiVersion(call, resourcesApiVersions)
-  const subscription = await scopeOf(engine, call)
-  const namespace = param(call, 'namespace')
-  const found = namespacesOf(engine).find((name) => name.toLowerCase() === namespace.toLowerCase())
-  if (found === undefined) throw armProblems.InvalidResourceNamespace({ namespace })
-  return { status: 200, body: showProvider(engine, found, subscription) }
-}
-
 /** Throws InvalidApiVersionParameter. */
 function checkArmApiVersion(call: Call, supported: readonly string[]): void {
   const { apiVersion } = call
   if (!supported.includes(apiVersion)) throw armProblems.InvalidApiVersionParameter({ apiVersion, supported })
-}
-
-async function scopeOf(engine: Engine, call: Call): Promise<Subscription | undefined> {
-  if (call.params['subscriptionId'] === undefined) return undefined
-  const action = call.method === 'POST' ? 'register/action' : 'read'
-  return authorizedSubscription(engine, call, `Microsoft.Resources/subscriptions/providers/${action}`)
 }
 
 async function authorizedSubscription(engine: Engine, call: Call, action: string): Promise<Subscription> {
@@ -101,29 +78,5 @@ function showRegion({ subscriptionId }: Subscription, region: Region): JsonObjec
     regionalDisplayName: geographyGroup === '' ? displayName : `(${geographyGroup}) ${displayName}`,
     metadata: { regionType: 'Physical', regionCategory: 'Recommended', geographyGroup, pairedRegion: paired },
     ...(zoneMappings.length === 0 ? {} : { availabilityZoneMappings: zoneMappings }),
-  }
-}
-
-function namespacesOf(engine: Engine): readonly string[] {
-  return [...new Set(engine.types.map((type) => splitType(type.type)[0]))].sort()
-}
-
-/** az takes the newest api-version of a type from here when it handles resources by id. */
-function showProvider(engine: Engine, namespace: string, subscription: Subscription | undefined): JsonObject {
-  const base = subscription === undefined ? '' : `/subscriptions/${subscription.subscriptionId}`
-  const locations = engine.regions.all.map((region) => region.displayName)
-  const own = engine.types.filter((type) => splitType(type.type)[0] === namespace)
-  const resourceTypes = own.map((type) => ({
-    resourceType: splitType(type.type)[1],
-    locations: type.type === resourceGroupType ? [] : locations,
-    apiVersions: type.apiVersions.toReversed(),
-    capabilities: type.tracked ? 'SupportsTags, SupportsLocation' : 'None',
-  }))
-  return {
-    id: `${base}/providers/${namespace}`,
-    namespace,
-    registrationPolicy: 'RegistrationFree',
-    registrationState: 'Registered',
-    resourceTypes,
   }
 }

@@ -14,6 +14,7 @@ import { showResource } from './show-resource.ts'
 import type { Engine } from './engine.ts'
 import { operationHeaders } from './operation-answers.ts'
 import { armProblems } from './problems.ts'
+import { checkRegistered } from './providers.ts'
 import { admit, findTarget, getTarget, resourceGroupType, type Target } from './target.ts'
 
 /** Somebody else wrote the row between our reading and our writing; the transaction rolled back. */
@@ -26,6 +27,7 @@ export async function writeResource(engine: Engine, call: Call, type: ResourceTy
   const permission = permissionOf(type, 'write')
   const target = await admit(engine, call, type, permission)
   checkPatch(call, type)
+  await checkRegistered(engine, call, target)
   const context = requestContext(engine, call, { action: permission, scope: target.id.id })
   for (let race = 1; ; race++) {
     try {

@@ -3,6 +3,7 @@ import { mainRoad } from './migrations/0001-main-road.ts'
 import { directory } from './migrations/0002-directory.ts'
 import { access } from './migrations/0004-access.ts'
 import { activity } from './migrations/0005-activity.ts'
+import { registrations } from './migrations/0005-registrations.ts'
 import { sharing } from './migrations/0007-sharing.ts'
 import { artifacts } from './migrations/0008-artifacts.ts'
 
@@ -10,4 +11,4 @@ import { artifacts } from './migrations/0008-artifacts.ts'
  * The schema's history, oldest first. Column types are those that SQLite and PostgreSQL share: text, integer (32 bits),
  * bigint (times in ms, sizes in bytes; both stay under 2^53). JSON is text: nothing queries into it.
  */
-export const migrations: readonly Migration[] = [mainRoad, directory, access, activity, sharing, artifacts]
+export const migrations: readonly Migration[] = [mainRoad, directory, access, activity, registrations, sharing, artifacts]

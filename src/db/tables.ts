@@ -5,6 +5,7 @@ export interface Tables {
   setting: SettingTable
   subscription: SubscriptionTable
   activity_event: ActivityEventTable
+  registration: RegistrationTable
   resource: ResourceTable
   operation: OperationTable
   replica: ReplicaTable
@@ -54,6 +55,14 @@ export interface ActivityEventTable {
   status: string
   /** JSON: the rest of the event. */
   facts: string
+}
+
+/** What a subscription asked for about a provider (`microsoft.compute`) or a feature (`microsoft.compute/name`). */
+export interface RegistrationTable {
+  subscription_id: string
+  name_key: string
+  is_wanted: number
+  changed_ms: number
 }
 
 /** One row of truth per ARM resource (resource groups too): the newest, canonical shape. */

@@ -1,4 +1,4 @@
-import type { Tx } from '../db/tables.ts'
+import type { DbOrTx, Tx } from '../db/tables.ts'
 import type { Change } from '../resources/behaviour.ts'
 import { countResources } from '../resources/resource.rows.ts'
 import type { GalleryLimits } from './dependencies.ts'
@@ -36,4 +36,33 @@ export async function checkQuota(tx: Tx, type: LimitedType, change: Change, limi
   // The row is written before `commit` is asked, in the same transaction: it counts itself.
   const used = (await countResources(tx, { type, subscriptionId: change.id.subscriptionId, location })) - 1
   if (used >= limit) throw galleryProblems.QuotaExceeded({ what: quotas[type].what, location, limit, used })
+}
+
+/** Azure's names for what a subscription's quotas count (`az vm list-usage`). */
+const usageNames = {
+  'Microsoft.Compute/galleries': { name: 'Gallery', label: 'Gallery' },
+  'Microsoft.Compute/galleries/images': { name: 'GalleryImage', label: 'Gallery Image' },
+  'Microsoft.Compute/galleries/images/versions': { name: 'GalleryImageVersion', label: 'Gallery Image Version' },
+} as const
+
+/** How much of its quotas a subscription uses in a region. */
+export async function readGalleryUsages(
+  db: DbOrTx,
+  place: { readonly subscriptionId: string; readonly location: string },
+  limits: GalleryLimits,
+): Promise<
+  readonly { readonly name: string; readonly label: string; readonly used: number; readonly limit: number }[]
+> {
+  const types = [
+    'Microsoft.Compute/galleries',
+    'Microsoft.Compute/galleries/images',
+    'Microsoft.Compute/galleries/images/versions',
+  ] as const
+  return Promise.all(
+    types.map(async (type) => ({
+      ...usageNames[type],
+      used: await countResources(db, { type, ...place }),
+      limit: limits[quotas[type].limit],
+    })),
+  )
 }

@@ -38,7 +38,8 @@ export function queryOf(request: FastifyRequest): Readonly<Record<string, string
 /** Headers that every answer of Azure Resource Manager carries (behaviour.md A3). */
 export function setUsualHeaders(request: FastifyRequest, reply: FastifyReply, nowMs: number): void {
   const correlationId = findEcho(request, 'x-ms-correlation-request-id') ?? randomUuid()
-  const clientRequestId = findEcho(request, 'x-ms-client-request-id')
+  const isAsked = request.headers['x-ms-return-client-request-id']?.toString().toLowerCase() === 'true'
+  const clientRequestId = isAsked ? clientRequestIdOf(request) : undefined
   const when = new Date(nowMs).toISOString().replaceAll(/[-:]|\.\d+/g, '')
   reply.headers({
     'cache-control': 'no-cache',
@@ -53,6 +54,11 @@ export function setUsualHeaders(request: FastifyRequest, reply: FastifyReply, no
   // Never on loopback: a browser would then refuse plain HTTP to every other program on this machine.
   if (request.protocol === 'https' && !loopbackPattern.test(request.headers.host ?? 'localhost'))
     reply.header('strict-transport-security', 'max-age=31536000; includeSubDomains')
+}
+
+/** The id that the client gave its request, if it is short and printable. */
+export function clientRequestIdOf(request: FastifyRequest): string | undefined {
+  return findEcho(request, 'x-ms-client-request-id')
 }
 
 /** A header that may be sent back as it came: printable and short, otherwise ignored. */

@@ -78,7 +78,11 @@ async function start(options: Partial<HttpServerOptions> = {}) {
 test('paths match in any case, with doubled and closing slashes; names keep their case; the query is decoded', async () => {
   await using server = await start()
   const answer = await fetch(`${server.http}//facts/MixedCase/?%24Expand=A&api-version=1`, {
-    headers: { 'x-ms-client-request-id': 'mine', 'x-ms-correlation-request-id': 'corr' },
+    headers: {
+      'x-ms-client-request-id': 'mine',
+      'x-ms-return-client-request-id': 'true',
+      'x-ms-correlation-request-id': 'corr',
+    },
   })
   assert.deepEqual(await answer.json(), {
     base: server.http,

@@ -3,6 +3,8 @@ import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
 import { Value } from 'typebox/value'
+import { defaultRateLimits } from '../arm/rate-limits.ts'
+import type { RateLimits } from '../arm/rate-limits.ts'
 import { Problem } from '../base/problem.ts'
 import { normalizeRegionName } from '../base/region.ts'
 import type { Region } from '../base/region.ts'
@@ -24,6 +26,12 @@ export interface Limits {
   /** Whom one gallery can be shared with directly. */
   readonly sharedSubscriptions: number
   readonly sharedTenants: number
+  readonly virtualMachines: number
+  /** Processors of all virtual machines, by what their sizes promise. */
+  readonly cores: number
+  /** Of each storage class. */
+  readonly disks: number
+  readonly snapshots: number
 }
 
 /** What /dev/kvm's presence does not tell: `auto` probes by booting (STACK.md section 0). */
@@ -45,6 +53,9 @@ export interface ServerConfig {
   readonly logLevel: LogLevel
   /** How long the activity log is kept. */
   readonly activityDays: number
+  readonly rateLimits: RateLimits
+  /** Which resource providers a subscription has before it registers any. */
+  readonly providersRegistered: 'all' | 'none'
 }
 
 /** The flags of `goldleaf serve`, as text: what is absent comes from the configuration file, then from the defaults. */
@@ -57,6 +68,8 @@ export interface ServerFlags {
 }
 
 const sharing = { sharedSubscriptions: 30, sharedTenants: 5 }
+/** Azure's limits of virtual machines and disks have not changed since; those of processors were each customer's own. */
+const machines = { virtualMachines: 25_000, cores: 25_000, disks: 50_000, snapshots: 50_000 }
 
 /** Azure's limits of three times; `today` is the default. `2020` is what the 2020 documentation states. */
 export const limitProfiles: Readonly<Record<'today' | '2020' | 'preview', Limits>> = {
@@ -67,6 +80,7 @@ export const limitProfiles: Readonly<Record<'today' | '2020' | 'preview', Limits
     replicas: 100,
     diskSizeGiB: 32_768,
     ...sharing,
+    ...machines,
   },
   '2020': {
     galleries: 100,
@@ -75,8 +89,17 @@ export const limitProfiles: Readonly<Record<'today' | '2020' | 'preview', Limits
     replicas: 10,
     diskSizeGiB: 1_024,
     ...sharing,
+    ...machines,
   },
-  preview: { galleries: 10, imageDefinitions: 200, imageVersions: 2_000, replicas: 10, diskSizeGiB: 1_024, ...sharing },
+  preview: {
+    galleries: 10,
+    imageDefinitions: 200,
+    imageVersions: 2_000,
+    replicas: 10,
+    diskSizeGiB: 1_024,
+    ...sharing,
+    ...machines,
+  },
 }
 
 const count = Type.Integer({ minimum: 1, maximum: 1_000_000_000 })
@@ -115,12 +138,30 @@ const fileSchema = Type.Object(
           diskSizeGiB: Type.Optional(count),
           sharedSubscriptions: Type.Optional(count),
           sharedTenants: Type.Optional(count),
+          virtualMachines: Type.Optional(count),
+          cores: Type.Optional(count),
+          disks: Type.Optional(count),
+          snapshots: Type.Optional(count),
         },
         { additionalProperties: false },
       ),
     ),
     accelerator: Type.Optional(Type.Enum(['auto', 'kvm', 'tcg'])),
     retryAfterSeconds: Type.Optional(Type.Integer({ minimum: 0, maximum: 3_600 })),
+    rateLimits: Type.Optional(
+      Type.Object(
+        {
+          enforced: Type.Optional(Type.Boolean()),
+          subscriptionReads: Type.Optional(count),
+          subscriptionWrites: Type.Optional(count),
+          subscriptionDeletes: Type.Optional(count),
+        },
+        { additionalProperties: false },
+      ),
+    ),
+    providers: Type.Optional(
+      Type.Object({ registered: Type.Optional(Type.Enum(['all', 'none'])) }, { additionalProperties: false }),
+    ),
     activityDays: Type.Optional(Type.Integer({ minimum: 1, maximum: 3_650 })),
     logLevel: Type.Optional(Type.Enum(['debug', 'info', 'warn', 'error', 'silent'])),
   },
@@ -267,6 +308,7 @@ export async function loadConfig(flags: ServerFlags, cwd: string = process.cwd()
   const regions = (file.regions ?? defaultRegions).map((entry) => buildRegion(entry, dataFolder, fileFolder))
   checkRegions(regions)
   const { profile = 'today', ...limits } = file.limits ?? {}
+  const { enforced = false, ...rates } = file.rateLimits ?? {}
   return {
     dataFolder,
     http,
@@ -277,6 +319,8 @@ export async function loadConfig(flags: ServerFlags, cwd: string = process.cwd()
     accelerator: file.accelerator ?? 'auto',
     retryAfterSeconds: file.retryAfterSeconds ?? 1,
     activityDays: file.activityDays ?? 90,
+    rateLimits: { ...defaultRateLimits, ...rates, isEnforced: enforced },
+    providersRegistered: file.providers?.registered ?? 'all',
     logLevel: flags.logLevel === undefined ? (file.logLevel ?? 'info') : parseLogLevel(flags.logLevel),
   }
 }

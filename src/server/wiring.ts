@@ -13,14 +13,18 @@ import { dropAccessBelow, dropAssignmentsOfPrincipal } from '../access/assignmen
 import { ensureOwner } from '../access/grant.ts'
 import { completeAtOnceWorkflow } from '../arm/complete-at-once.ts'
 import type { Engine } from '../arm/engine.ts'
+import { createRateLimiter } from '../arm/rate-limits.ts'
 import { registerArm } from '../arm/register.ts'
 import { deleteResourceGroupWorkflow } from '../arm/resource-groups.ts'
 import { openDiskImage } from '../blocks/open-disk-image.ts'
 import { createCompute } from '../compute/compute.ts'
 import type { Compute } from '../compute/compute.ts'
 import { defaultComputeLimits } from '../compute/dependencies.ts'
+import { computeLists } from '../compute/provider-lists.ts'
+import { withQuota } from '../compute/quota.ts'
 import { qemuProvider } from '../compute/qemu/qemu-provider.ts'
 import { resourceTypes } from '../contract/resource-types.ts'
+import { services } from '../contract/services.ts'
 import { openDatabase } from '../db/open.ts'
 import type { Db } from '../db/tables.ts'
 import type { Directory } from '../directory/directory.ts'
@@ -189,11 +193,15 @@ function registerRoutes(app: FastifyInstance, parts: Parts): void {
       artifactVersionsBehaviour(applicationVersions, gallery),
       artifactVersionsBehaviour(scriptVersions, gallery),
       accessProfileVersionsBehaviour(gallery),
-      ...compute.behaviours,
+      ...compute.behaviours.map((behaviour) => withQuota(behaviour, config.limits)),
     ],
     db,
     work,
     activity,
+    services,
+    lists: computeLists({ db, regions, computeQuota: config.limits, galleryLimits: gallery.limits }),
+    rateLimiter: createRateLimiter(config.rateLimits, clock),
+    providersRegistered: config.providersRegistered,
     regions,
     clock,
     logger,

@@ -1,0 +1,11 @@
+import type { HTTPMethods } from 'fastify'
+import type { Answer, Call } from './call.ts'
+
+/** Registers an address of Resource Manager: who calls is known, and the activity log is told, before `run` is asked. */
+export type Routes = (
+  method: HTTPMethods | readonly HTTPMethods[],
+  url: string,
+  run: (call: Call) => Promise<Answer>,
+) => void
+
+export const subscriptionPath = '/subscriptions/:subscriptionId'
