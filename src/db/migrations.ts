@@ -11,4 +11,12 @@ import { artifacts } from './migrations/0008-artifacts.ts'
  * The schema's history, oldest first. Column types are those that SQLite and PostgreSQL share: text, integer (32 bits),
  * bigint (times in ms, sizes in bytes; both stay under 2^53). JSON is text: nothing queries into it.
  */
-export const migrations: readonly Migration[] = [mainRoad, directory, access, activity, registrations, sharing, artifacts]
+export const migrations: readonly Migration[] = [
+  mainRoad,
+  directory,
+  access,
+  activity,
+  registrations,
+  sharing,
+  artifacts,
+]
