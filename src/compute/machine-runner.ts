@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Problem } from '../base/problem.ts'
-import { syncFolder } from '../blocks/replace-file.ts'
+import { replaceFile, syncFolder, writeFully } from '../blocks/replace-file.ts'
 import type { ComputeDependencies } from './dependencies.ts'
 import { chooseFirmware, firmwareProbeBytes } from './firmware.ts'
 import { serveNbd } from './nbd-export.ts'
@@ -17,6 +17,8 @@ import type { VmSize } from './vm-size.ts'
 export interface MachineRunner extends AsyncDisposable {
   /** Makes the overlays that are missing; durable once resolved. Throws ImageBytesGone. */
   prepareDisks(facts: VmFacts): Promise<void>
+  /** Writes what the guest is told at its first boot, unless that was done before; readable by this user only. */
+  prepareSeed(vmId: string, seed: Uint8Array | undefined): Promise<void>
   /** The same without looking whether what lies under them is there. */
   prepareOverlays(facts: VmFacts): Promise<void>
   /** Runs the machine unless `isWanted` (asked when its turn has come) says otherwise; running already is fine. */
@@ -58,6 +60,7 @@ export async function openMachineRunner(deps: RunnerDependencies): Promise<Machi
   const inTurn = turns()
   const listeners: ((exit: VmExit) => void)[] = []
   const { homeOf, overlayOf, makeOverlays } = overlayFiles(machinesFolder)
+  const seedOf = (vmId: string): string => join(homeOf(vmId), 'seed.iso')
 
   provider.onExit((exit) => {
     const held = running.get(exit.vmKey)
@@ -77,7 +80,8 @@ export async function openMachineRunner(deps: RunnerDependencies): Promise<Machi
     const kept = held.move()
     running.set(vmId, kept)
     try {
-      await provider.start({ vmKey: vmId, ...size, firmware, disks, serialLogPath })
+      const seedIsoPath = (await exists(seedOf(vmId))) ? seedOf(vmId) : undefined
+      await provider.start({ vmKey: vmId, ...size, firmware, disks, serialLogPath, seedIsoPath })
     } catch (error) {
       running.delete(vmId)
       await kept.disposeAsync()
@@ -92,6 +96,10 @@ export async function openMachineRunner(deps: RunnerDependencies): Promise<Machi
       await makeOverlays(facts)
     },
     prepareOverlays: makeOverlays,
+    async prepareSeed(vmId, seed) {
+      const path = seedOf(vmId)
+      if (seed && !(await exists(path))) await replaceFile(path, (handle) => writeFully(handle, seed, 0))
+    },
     start: (facts, size, isWanted) =>
       inTurn(facts.vmId, async () => {
         if (isWanted === undefined || (await isWanted())) await startNow(facts, size)

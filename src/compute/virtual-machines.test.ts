@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
-import { readdir, writeFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { findArmId } from '../base/arm-id.ts'
@@ -106,8 +106,9 @@ test('power off, start, deallocate and restart are shown with codes of Azure; de
   assert.deepEqual(await readdir(join(world.folder, 'vms')), [])
 })
 
-test('a generalized image needs an osProfile and a specialized one refuses it, in the words of Azure; secrets are not kept', async () => {
-  await using world = await createWorld(() => fakeProvider())
+test('a generalized image needs an osProfile and a specialized one refuses it, in the words of Azure; secrets go to the guest and nowhere else', async () => {
+  const provider = fakeProvider()
+  await using world = await createWorld(() => provider)
   const osProfile = { computerName: 'web', adminUsername: 'me', adminPassword: 'secret', customData: 'c2VjcmV0' }
   await withImage(world, { osState: 'Generalized' })
   const cases = [
@@ -126,6 +127,14 @@ test('a generalized image needs an osProfile and a specialized one refuses it, i
   await withImage(world, { osState: 'Generalized' })
   await world.put(vmId, body({}, { osProfile }))
   assert.ok(!JSON.stringify(await world.get(vmId)).match(/secret|c2VjcmV0/))
+  const seed = provider.started[0]?.seedIsoPath
+  const disc = await readFile(seed ?? '', 'latin1')
+  assert.match(disc, /cidata/)
+  assert.match(disc, /"local-hostname":"web"/)
+  assert.match(disc, /"name":"me".*"plain_text_passwd":"secret"/)
+  assert.match(disc, /\0secret\0/, 'custom data, decoded')
+  await world.act(vmId, 'restart')
+  assert.equal(provider.started[1]?.seedIsoPath, seed)
 })
 
 test('facts in a request are never believed: neither on creation nor on update', async () => {

@@ -1,6 +1,5 @@
 import { findArmId } from '../base/arm-id.ts'
 import { formatArmTime } from '../base/clock.ts'
-import { isJsonObject } from '../base/json.ts'
 import { randomUuid } from '../base/random.ts'
 import { GiB } from '../base/units.ts'
 import { diskNameRule } from '../contract/names.ts'
@@ -12,6 +11,7 @@ import type { Draft, Resource } from '../resources/resource.ts'
 import { diskType, factsMember, type ComputeDependencies } from './dependencies.ts'
 import { diskProperties } from './disk-facts.ts'
 import { computeProblems } from './problems.ts'
+import { takeSecrets, type Provision } from './seed.ts'
 import { attachableFacts, checkFree, vmDiskId } from './vm-disks.ts'
 import { formatVmFacts, getVmFacts, type VmDiskFacts, type VmFacts } from './vm-facts.ts'
 import { vmProperties, type DataDisk, type StorageProfile } from './vm-properties.ts'
@@ -24,13 +24,16 @@ export type VmDraftDependencies = Pick<ComputeDependencies, 'db' | 'resolveImage
  * (behaviour.md A2, D).
  */
 export async function prepareVm(change: Change, context: RequestContext, deps: VmDraftDependencies): Promise<Draft> {
-  const after = withoutSecrets(change.after)
-  return change.before ? updateVm(change.before, change, after, context, deps) : createVm(change, after, context, deps)
+  const { draft: after, provision } = takeSecrets(change.after)
+  return change.before
+    ? updateVm(change.before, change, after, context, deps)
+    : createVm(change, after, provision, context, deps)
 }
 
 async function createVm(
   change: Change,
   after: Draft,
+  provision: Provision,
   context: RequestContext,
   deps: VmDraftDependencies,
 ): Promise<Draft> {
@@ -53,6 +56,7 @@ async function createVm(
     generation: image.hyperVGeneration === 'V2' ? 'V2' : 'V1',
     isGeneralized: false,
     disks,
+    provision,
   }
   return {
     ...after,
@@ -186,14 +190,6 @@ async function findAttachable(
     )
   checkFree(disk, change.id.key)
   return disk
-}
-
-/** They are not handed to the guest yet, so they are not kept either. */
-function withoutSecrets(draft: Draft): Draft {
-  const { osProfile } = draft.properties
-  if (!isJsonObject(osProfile)) return draft
-  const { adminPassword: _password, customData: _data, secrets: _secrets, ...rest } = osProfile
-  return { ...draft, properties: { ...draft.properties, osProfile: rest } }
 }
 
 /** What the machine's OS disk is made of: an image, or a disk that exists and keeps its state. */

@@ -4,6 +4,7 @@ import type { Resource } from '../resources/resource.ts'
 import type { StorageClass } from '../store/disk-store.ts'
 import { factsMember } from './dependencies.ts'
 import { editRow } from './facts.rows.ts'
+import type { Provision } from './seed.ts'
 
 /** What a machine should be doing, across restarts of the server. */
 export type Power = 'running' | 'stopped' | 'deallocated'
@@ -29,11 +30,13 @@ export interface VmFacts {
   readonly disks: readonly VmDiskFacts[]
   /** Detached, but what the guest wrote is not yet taken over into the disk. */
   readonly leaving?: readonly VmDiskFacts[] | undefined
+  /** Secrets on their way to the guest: gone once its seed is written. */
+  readonly provision?: Provision | undefined
 }
 
 export function formatVmFacts(facts: VmFacts): JsonObject {
   const { vmId, power, generation, isGeneralized } = facts
-  const { leaving = [] } = facts
+  const { leaving = [], provision } = facts
   return {
     vmId,
     power,
@@ -41,6 +44,9 @@ export function formatVmFacts(facts: VmFacts): JsonObject {
     isGeneralized,
     disks: facts.disks.map(formatDisk),
     ...(leaving.length === 0 ? {} : { leaving: leaving.map(formatDisk) }),
+    ...(provision === undefined || Object.values(provision).every((one) => one === undefined)
+      ? {}
+      : { provision: { ...provision } }),
   }
 }
 

@@ -6,7 +6,8 @@ import type { Operation, Outcome, Workflow } from '../work/workflow.ts'
 import { virtualMachineType, type ComputeDependencies } from './dependencies.ts'
 import { letDisksGo, takeLeaving } from './detach-disks.ts'
 import type { MachineRunner } from './machine-runner.ts'
-import { findVmFacts, getVmFacts, setPower, type VmFacts } from './vm-facts.ts'
+import { seedImage } from './seed.ts'
+import { editVmFacts, findVmFacts, getVmFacts, setPower, type VmFacts } from './vm-facts.ts'
 import { vmProperties } from './vm-properties.ts'
 import { planVmSize, type VmSize } from './vm-size.ts'
 
@@ -34,8 +35,16 @@ export function vmWorkflows(deps: ComputeDependencies, runner: MachineRunner): W
       {
         name: 'disks',
         async run({ resourceKey }) {
-          const vm = await read(resourceKey)
-          if (vm) await runner.prepareDisks(vm.facts)
+          const vm = await findResource(deps.db, resourceKey)
+          if (!vm) return
+          const facts = getVmFacts(vm)
+          await runner.prepareDisks(facts)
+          await runner.prepareSeed(facts.vmId, seedImage(facts.vmId, vm, facts.provision ?? {}))
+          // From here on the secrets are in the guest's seed only.
+          if (facts.provision !== undefined)
+            await deps.db
+              .transaction()
+              .execute((tx) => editVmFacts(tx, resourceKey, (now) => ({ ...now, provision: undefined })))
         },
       },
       { name: 'start', run: start },
