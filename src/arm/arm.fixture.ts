@@ -68,6 +68,8 @@ export async function startArm(options: TestArmOptions = {}) {
     clock: systemClock,
     logger: silentLogger,
     tenantId,
+    listTenantsOf: async () => [{ tenantId, displayName: 'Home', defaultDomain: 'home.example', isHome: true }],
+    findPrincipalKind: async () => undefined,
     authenticate: async (header) => {
       if (header === undefined)
         throw new Problem('unauthenticated', 'AuthenticationFailed', "The 'Authorization' header is missing.")

@@ -36,6 +36,10 @@ export interface ArmOptions {
   authenticate(authorization: string | undefined): Promise<CallerFacts>
   /** Throws Azure's AuthorizationFailed unless the caller may do `action` on `scope` (an id). */
   authorize(caller: CallerFacts, action: string, scope: string): Promise<void>
+  /** The tenants in which the caller has an account, its own first. */
+  listTenantsOf(caller: CallerFacts): Promise<readonly TenantFacts[]>
+  /** What an object id stands for in a tenant, of those that roles are assigned to. */
+  findPrincipalKind(tenantId: string, objectId: string): Promise<'user' | 'group' | 'servicePrincipal' | undefined>
   /** Runs in the transaction in which a row goes without an operation (`onSettled` of the work engine sees the others). */
   onRemoved?(tx: Tx, key: string): Promise<void>
   /** Sent with every answer that a client will poll. Default 1. */
@@ -44,6 +48,15 @@ export interface ArmOptions {
   readonly pageSize?: number | undefined
   /** How long a DELETE waits for the operation that it cancelled. Default 30 s. */
   readonly cancelTimeoutMs?: number | undefined
+}
+
+/** A tenant as /tenants shows it. */
+export interface TenantFacts {
+  readonly tenantId: string
+  readonly displayName: string
+  readonly defaultDomain: string
+  /** The caller's own tenant, or one in which it is a guest or a principal of its application. */
+  readonly isHome: boolean
 }
 
 /** The protocol engine's surroundings, made once. Knows no resource type by name. */
@@ -65,6 +78,8 @@ export function createEngine(options: ArmOptions): Engine {
     ...options,
     authenticate: (authorization) => options.authenticate(authorization),
     authorize: (caller, action, scope) => options.authorize(caller, action, scope),
+    listTenantsOf: (caller) => options.listTenantsOf(caller),
+    findPrincipalKind: (tenantId, objectId) => options.findPrincipalKind(tenantId, objectId),
     retryAfterSeconds: options.retryAfterSeconds ?? 1,
     pageSize: options.pageSize ?? 50,
     cancelTimeoutMs: options.cancelTimeoutMs ?? 30_000,

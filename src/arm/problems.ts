@@ -24,6 +24,12 @@ export const armProblems = defineProblems({
       `for type '${f.type}'. The supported api-versions are '${f.supported.join(', ')}'. ` +
       `The supported locations are '${f.locations.join(', ')}'.`,
   },
+  SubscriptionAliasNotFound: {
+    kind: 'absent',
+    say: (f: { name: string }) =>
+      `The subscription alias '${f.name}' does not exist in the tenant. List them at /providers/Microsoft.Subscription/aliases.`,
+  },
+  SubscriptionRequestInvalid: { kind: 'invalid', say: (f: { message: string }) => f.message },
   InvalidResourceNamespace: {
     kind: 'absent',
     say: (f: { namespace: string }) => `The resource namespace '${f.namespace}' is invalid.`,

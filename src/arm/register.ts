@@ -18,6 +18,7 @@ import { deleteResourceGroup, readGroupDeletion } from './resource-groups.ts'
 import { subscriptionPath } from './routes.ts'
 import type { Routes } from './routes.ts'
 import { readLocations, readSubscription, readSubscriptions, readTenants } from './subscriptions.ts'
+import { addSubscriptionManagement } from './subscription-management.ts'
 import { resourceGroupType } from './target.ts'
 import { listView, readView, removeView } from './views.ts'
 import { writeResource } from './write.ts'
@@ -34,7 +35,14 @@ export function registerArm(app: FastifyInstance, options: ArmOptions): Engine {
     app.route({ method: typeof method === 'string' ? method : [...method], url, handler: handler(engine, run) })
   }
   addSubscriptionRoutes(engine, route)
-  for (const add of [addProviderRoutes, addFeatureRoutes, addActivityRoutes, addProviderLists]) add(engine, route)
+  for (const add of [
+    addProviderRoutes,
+    addFeatureRoutes,
+    addActivityRoutes,
+    addProviderLists,
+    addSubscriptionManagement,
+  ])
+    add(engine, route)
   for (const type of engine.types) {
     if (type.type === resourceGroupType) addGroupRoutes(engine, type, route)
     else addTypeRoutes(engine, type, route)

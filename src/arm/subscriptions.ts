@@ -29,11 +29,18 @@ export async function readLocations(engine: Engine, call: Call): Promise<Answer>
 
 export async function readTenants(engine: Engine, call: Call): Promise<Answer> {
   checkArmApiVersion(call, subscriptionsApiVersions)
-  const { tenantId } = call.caller
-  return {
-    status: 200,
-    body: { value: [{ id: `/tenants/${tenantId}`, tenantId, tenantCategory: 'Home', displayName: 'Goldleaf' }] },
-  }
+  const found = await engine.listTenantsOf(call.caller)
+  const value = found.map(({ tenantId, displayName, defaultDomain, isHome }) => ({
+    id: `/tenants/${tenantId}`,
+    tenantId,
+    countryCode: null,
+    displayName,
+    domains: [defaultDomain],
+    tenantCategory: isHome ? 'Home' : 'ProjectedBy',
+    defaultDomain,
+    tenantType: 'AAD',
+  }))
+  return { status: 200, body: { value } }
 }
 
 /** Throws InvalidApiVersionParameter. */

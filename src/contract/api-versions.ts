@@ -138,3 +138,6 @@ export const subscriptionsApiVersions = [
   '2022-12-01',
   '2024-11-01',
 ] as const
+
+/** Microsoft.Subscription: aliases, cancel, rename, enable; az's extension `account` sends 2021-10-01. */
+export const subscriptionManagementApiVersions = ['2020-09-01', '2021-10-01', '2024-08-01-preview'] as const

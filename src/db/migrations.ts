@@ -1,6 +1,7 @@
 import type { Migration } from './migration.rows.ts'
 import { mainRoad } from './migrations/0001-main-road.ts'
 import { directory } from './migrations/0002-directory.ts'
+import { subscriptionAlias } from './migrations/0002-subscription-alias.ts'
 import { access } from './migrations/0004-access.ts'
 import { activity } from './migrations/0005-activity.ts'
 import { registrations } from './migrations/0005-registrations.ts'
@@ -14,6 +15,7 @@ import { artifacts } from './migrations/0008-artifacts.ts'
 export const migrations: readonly Migration[] = [
   mainRoad,
   directory,
+  subscriptionAlias,
   access,
   activity,
   registrations,

@@ -14,6 +14,7 @@ export interface Tables {
   directory_object: DirectoryObjectTable
   directory_link: DirectoryLinkTable
   directory_secret: DirectorySecretTable
+  subscription_alias: SubscriptionAliasTable
   soft_deleted: SoftDeletedTable
   artifact_file: ArtifactFileTable
   role_assignment: RoleAssignmentTable
@@ -168,6 +169,18 @@ export interface TenantTable {
   /** Lower case. */
   default_domain: string
   created_ms: number
+}
+
+/** A name under which a subscription was asked for. */
+export interface SubscriptionAliasTable {
+  tenant_id: string
+  /** Lower case. */
+  name_key: string
+  name: string
+  subscription_id: string
+  workload: string
+  created_ms: number
+  created_by: string
 }
 
 /** A user, group, application or service principal. Ids are lower case. */

@@ -52,6 +52,6 @@ export const directoryProblems = defineProblems({
   TenantInUse: {
     kind: 'conflict',
     say: (f: { tenant: string; count: number }) =>
-      `The tenant '${f.tenant}' has ${f.count} subscription(s). Move or delete their resources and cancel them first.`,
+      `The tenant '${f.tenant}' has ${f.count} subscription(s) that are not cancelled or not empty. Delete their resource groups and cancel them first.`,
   },
 })

@@ -23,6 +23,8 @@ export interface DirectoryRoom {
    * Await nothing in it but statements on `tx`.
    */
   readonly onDeleted: (tx: Tx, tenantId: string, objectIds: readonly string[]) => Promise<void>
+  /** Told, in the transaction that makes a tenant, who administers it from outside: it owns the tenant's resources too. */
+  readonly onOperatorAdmitted: (tx: Tx, tenantId: string, objectId: string) => Promise<void>
 }
 
 export type ObjectOfKind<K extends DirectoryObject['kind']> = Extract<DirectoryObject, { readonly kind: K }>

@@ -1,6 +1,6 @@
 import { randomUuid } from '../base/random.ts'
 import type { Tx } from '../db/tables.ts'
-import { listSubscriptions } from '../resources/subscription.rows.ts'
+import { deleteSubscription, hasResources, listSubscriptions } from '../resources/subscription.rows.ts'
 import type { Application, ServicePrincipal, Tenant } from './directory.ts'
 import {
   deleteTenantRows,
@@ -88,14 +88,23 @@ export async function deleteTenant(room: DirectoryRoom, idOrDomain: string): Pro
   if (tenantId === room.operator.tenantId)
     throw directoryProblems.OperatorIsProtected({ what: `The tenant '${idOrDomain}'` })
   await room.db.transaction().execute(async (tx) => {
-    const used = (await listSubscriptions(tx)).filter((subscription) => subscription.tenantId === tenantId)
-    if (used.length > 0) throw directoryProblems.TenantInUse({ tenant: idOrDomain, count: used.length })
+    await deleteCancelled(tx, tenantId, idOrDomain)
     // Whoever is somebody elsewhere goes there too: guests of its users, principals of its applications.
     for (const kind of ['user', 'application', 'servicePrincipal', 'group'] as const)
       for (const object of await listObjectRows(tx, tenantId, { kind, limit: 1_000_000 }))
         await deleteWithDependents(room, tx, object)
     await deleteTenantRows(tx, tenantId)
   })
+}
+
+/** Cancelled subscriptions that hold nothing go with their tenant; throws TenantInUse for others. */
+async function deleteCancelled(tx: Tx, tenantId: string, tenant: string): Promise<void> {
+  const all = (await listSubscriptions(tx)).filter((subscription) => subscription.tenantId === tenantId)
+  let used = 0
+  for (const { subscriptionId, state } of all)
+    if (state === 'Enabled' || (await hasResources(tx, subscriptionId))) used++
+    else await deleteSubscription(tx, subscriptionId)
+  if (used > 0) throw directoryProblems.TenantInUse({ tenant, count: used })
 }
 
 /**
@@ -147,4 +156,5 @@ async function admitOperator(room: DirectoryRoom, tx: Tx, tenantId: string, obje
   }
   await insertObjectRow(tx, principal, createdMs)
   await insertLinkRow(tx, { tenantId, kind: 'role', ofId: directoryRoles.globalAdministrator.id, objectId })
+  await room.onOperatorAdmitted(tx, tenantId, objectId)
 }

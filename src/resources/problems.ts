@@ -23,6 +23,11 @@ export const resourceProblems = defineProblems({
     kind: 'absent',
     say: (f: { subscriptionId: string }) => `The subscription '${f.subscriptionId}' could not be found.`,
   },
+  ReadOnlyDisabledSubscription: {
+    kind: 'conflict',
+    say: (f: { subscriptionId: string }) =>
+      `The subscription '${f.subscriptionId}' is disabled and therefore marked as read only. You cannot perform any write actions on this subscription until it is re-enabled.`,
+  },
   CannotDeleteResource: {
     kind: 'conflict',
     say: (f: { nested: readonly string[] }) =>

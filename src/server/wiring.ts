@@ -10,7 +10,7 @@ import type { RegionDirectory } from '../base/region.ts'
 import { GiB } from '../base/units.ts'
 import { createAccess } from '../access/access.ts'
 import { dropAccessBelow, dropAssignmentsOfPrincipal } from '../access/assignment.rows.ts'
-import { ensureOwner } from '../access/grant.ts'
+import { ensureOwner, grantOwner } from '../access/grant.ts'
 import { completeAtOnceWorkflow } from '../arm/complete-at-once.ts'
 import type { Engine } from '../arm/engine.ts'
 import { createRateLimiter } from '../arm/rate-limits.ts'
@@ -31,6 +31,7 @@ import type { Directory } from '../directory/directory.ts'
 import { registerGraph } from '../directory/graph/register-graph.ts'
 import { openDirectory } from '../directory/open-directory.ts'
 import type { DirectoryRoom } from '../directory/room.ts'
+import { registerTenants } from '../directory/tenant-routes.ts'
 import { ensureInstallation } from '../directory/tenants.ts'
 import type { GalleryDependencies } from '../gallery/dependencies.ts'
 import { accessProfileVersionsBehaviour } from '../gallery/access-profiles.ts'
@@ -54,6 +55,7 @@ import type { Installation } from '../identity/installation.ts'
 import { registerIdentity } from '../identity/routes.ts'
 import { issuerOf } from '../identity/token.ts'
 import { settleResource } from '../resources/settle.rows.ts'
+import { checkSubscriptionState } from '../resources/subscription-state.ts'
 import { insertSubscription } from '../resources/subscription.rows.ts'
 import type { DiskStore, DiskStores } from '../store/disk-store.ts'
 import { createDiskStores } from '../store/disk-stores.ts'
@@ -167,8 +169,12 @@ function registerRoutes(app: FastifyInstance, parts: Parts): void {
   const { config, db, stores, regions, clock, logger, activity } = room
   const authenticate = createAuthenticator({ installation, clock })
   const access = createAccess({ db, clock, directory, issuerOf })
-  const authorize: Authorizer = (caller, action, scope) => access.authorize(caller, action, scope)
+  const authorize: Authorizer = async (caller, action, scope) => {
+    await access.authorize(caller, action, scope)
+    await checkSubscriptionState(db, action, scope)
+  }
   registerIdentity(app, { installation, logger, clock, baseUrlOf })
+  registerTenants(app, { room: parts.directoryRoom, authenticate })
   registerGraph(app, { room: parts.directoryRoom, directory, logger, authenticate })
   registerTransfer(app, {
     ...transfer,
@@ -206,6 +212,7 @@ function registerRoutes(app: FastifyInstance, parts: Parts): void {
     clock,
     logger,
     tenantId: installation.tenantId,
+    ...tenantsOf(directory),
     authenticate,
     authorize,
     onRemoved: dropAccessBelow,
@@ -232,6 +239,25 @@ function describeDirectory(installation: Installation, db: Db, clock: Clock): Di
     operator: { tenantId, objectId, appId, isSecret: (secret) => installation.isClientSecret(secret) },
     async onDeleted(tx, tenantId, objectIds) {
       for (const objectId of objectIds) await dropAssignmentsOfPrincipal(tx, tenantId, objectId)
+    },
+    onOperatorAdmitted: (tx, tenantId, principalId) =>
+      grantOwner(tx, { tenantId, principalId, principalType: 'ServicePrincipal', scope: '/', nowMs: clock.now() }),
+  }
+}
+
+function tenantsOf(directory: Directory): Pick<Engine, 'listTenantsOf' | 'findPrincipalKind'> {
+  return {
+    async listTenantsOf(caller) {
+      const found = await directory.listTenantsOf(caller)
+      // Outside issuers speak for people whom the directory does not know: they see the tenant of their token.
+      const tenants = found.length > 0 ? found : [await directory.findTenant(caller.tenantId)]
+      return tenants
+        .filter((tenant) => tenant !== undefined)
+        .map((tenant, index) => ({ ...tenant, isHome: index === 0 }))
+    },
+    async findPrincipalKind(tenantId, objectId) {
+      const kind = (await directory.findObject(tenantId, objectId))?.kind
+      return kind === 'application' ? undefined : kind
     },
   }
 }
