@@ -13,6 +13,37 @@ export interface Region {
   readonly stampFolders: readonly string[]
   /** Folder of each zone, absolute, in the order of `zones`. */
   readonly zoneFolders: readonly string[]
+  /** Its extended locations: further places, outside the region, that keep replicas of their own. */
+  readonly edgeZones?: readonly EdgeZone[]
+}
+
+/** An Azure extended location of type EdgeZone: one folder, no zones. */
+export interface EdgeZone {
+  /** As the API writes it: `losangeles`. */
+  readonly name: string
+  /** Absolute. */
+  readonly folder: string
+}
+
+/** How an edge zone is named where a region is: `westus/losangeles`. No region has a slash in its name. */
+export function edgePlaceName(region: string, zone: string): string {
+  return `${region}/${normalizeRegionName(zone)}`
+}
+
+/** Every place that keeps disks: the regions, and their edge zones as regions with one stamp. */
+export function storagePlaces(regions: readonly Region[]): readonly Region[] {
+  return regions.flatMap((region) => [
+    region,
+    ...(region.edgeZones ?? []).map((zone) => ({
+      ...region,
+      name: edgePlaceName(region.name, zone.name),
+      displayName: `${region.displayName} (${zone.name})`,
+      zones: [],
+      zoneFolders: [],
+      stampFolders: [zone.folder],
+      edgeZones: [],
+    })),
+  ])
 }
 
 /** Azure accepts a region in any spelling ("West US", "westus", "WestUS"): this is the form that is compared. */

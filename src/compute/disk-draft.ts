@@ -10,6 +10,7 @@ import { findResource, lockResource } from '../resources/resource.rows.ts'
 import type { Draft, Resource } from '../resources/resource.ts'
 import { diskTypes, factsMember, type ComputeDependencies } from './dependencies.ts'
 import { diskProperties, findDiskFacts, formatDiskFacts, type DiskFacts, type StoredBytes } from './disk-facts.ts'
+import { placeOf } from './place.ts'
 import { computeProblems } from './problems.ts'
 
 type CreationData = NonNullable<DiskProperties['creationData']>
@@ -98,7 +99,7 @@ async function imageOrigin(
 ): Promise<Origin> {
   const reference = galleryImageReference ?? imageReference
   if (reference?.id === undefined) throw missing('disk.creationData.galleryImageReference')
-  const image = await deps.resolveImage(reference.id, change.after.location, context)
+  const image = await deps.resolveImage(reference.id, placeOf(change.after), context)
   const lun = reference.lun ?? 'os'
   const found = image.disks.find((disk) => disk.lun === lun)
   if (!found)

@@ -10,6 +10,7 @@ import { findResource } from '../resources/resource.rows.ts'
 import type { Draft, Resource } from '../resources/resource.ts'
 import { diskType, factsMember, type ComputeDependencies } from './dependencies.ts'
 import { diskProperties } from './disk-facts.ts'
+import { placeOf } from './place.ts'
 import { computeProblems } from './problems.ts'
 import { takeSecrets, type Provision } from './seed.ts'
 import { attachableFacts, checkFree, vmDiskId } from './vm-disks.ts'
@@ -201,7 +202,7 @@ async function originOf(
   const createOption = profile.osDisk?.createOption ?? 'FromImage'
   switch (createOption) {
     case 'FromImage':
-      return { image: await deps.resolveImage(imageIdOf(profile), after.location, context), os: [] }
+      return { image: await deps.resolveImage(imageIdOf(profile), placeOf(after), context), os: [] }
     case 'Attach':
       return attachedOs(profile, attaching)
     default:

@@ -109,6 +109,12 @@ export function downgradeVersion(apiVersion: string, properties: JsonObject): Js
   })
 }
 
+/** Replicas beside those of a region: "direct drive" ones, of a class that nothing else has (behaviour.md B8). */
+const directDrive: JsonObject = { storageAccountType: 'PremiumV2_LRS', regionalReplicaCount: 1 }
+
+const withDefaults = (value: Json, defaults: JsonObject): Json =>
+  isJsonObject(value) ? { ...defaults, ...value } : value
+
 /**
  * Completes a version as Azure does: without target regions it is published where it lives (behaviour.md B6); each
  * region gets a count and a storage class of its own (B7, B8).
@@ -132,8 +138,16 @@ export function completeVersion(draft: DraftShape, facts: CompleteFacts): DraftS
       ...entry,
       regionalReplicaCount: entry['regionalReplicaCount'] ?? profile['replicaCount'] ?? 1,
       ...(storageAccountType === undefined ? {} : { storageAccountType }),
+      ...(Array.isArray(entry['additionalReplicaSets'])
+        ? { additionalReplicaSets: entry['additionalReplicaSets'].map((set: Json) => withDefaults(set, directDrive)) }
+        : {}),
     }
   })
+  const edges = Array.isArray(profile['targetExtendedLocations']) ? profile['targetExtendedLocations'] : []
+  const edgeDefaults = {
+    extendedLocationReplicaCount: profile['replicaCount'] ?? 1,
+    storageAccountType: 'Standard_LRS',
+  }
   return {
     ...draft,
     properties: {
@@ -141,6 +155,9 @@ export function completeVersion(draft: DraftShape, facts: CompleteFacts): DraftS
       publishingProfile: {
         ...profile,
         ...(targetRegions.length === 0 ? {} : { targetRegions }),
+        ...(edges.length === 0
+          ? {}
+          : { targetExtendedLocations: edges.map((edge: Json) => withDefaults(edge, edgeDefaults)) }),
         // An update leaves the global type as it is: what a client was shown and sends back must change nothing.
         ...(globalType === undefined || !facts.creating ? {} : { storageAccountType: globalType }),
       },

@@ -60,7 +60,11 @@ export const targetRegion = Type.Object({
       storageAccountType: oneOf(storageAccountTypes),
       regionalReplicaCount: int(replicaCount),
     }),
-    { since: '2024-03-03', key: 'storageAccountType' },
+    {
+      since: '2024-03-03',
+      key: 'storageAccountType',
+      duplicates: 'Duplicate storage account types are not allowed in additionalReplicaSets.',
+    },
   ),
 })
 export type TargetRegion = Static<typeof targetRegion>

@@ -5,6 +5,7 @@ import { subscriptionAlias } from './migrations/0002-subscription-alias.ts'
 import { access } from './migrations/0004-access.ts'
 import { activity } from './migrations/0005-activity.ts'
 import { registrations } from './migrations/0005-registrations.ts'
+import { replicaClasses } from './migrations/0006-replica-classes.ts'
 import { sharing } from './migrations/0007-sharing.ts'
 import { artifacts } from './migrations/0008-artifacts.ts'
 
@@ -19,6 +20,7 @@ export const migrations: readonly Migration[] = [
   access,
   activity,
   registrations,
+  replicaClasses,
   sharing,
   artifacts,
 ]

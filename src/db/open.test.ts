@@ -219,6 +219,22 @@ suite('migrations', () => {
     assert.equal(createHash('sha256').update(text).digest('hex').slice(0, 16), '1a11516f45ee2079')
   })
 
+  test('0006-replica-classes keeps every replica, and a disk may then stand in two classes of a region', async () => {
+    const path = newPath()
+    await (await openDatabase({ path, migrations: migrations.slice(0, 1) })).close()
+    const row = (storageClass: string): string =>
+      `insert into replica values ('v', -1, 'r', '${storageClass}', 2, 'Completed', 'aa', 9, 1, 2, 3, 4, 5, 6, 7, 8, null)`
+    using before = new DatabaseSync(path)
+    before.exec(row('Standard_LRS'))
+    const was = before.prepare('select * from replica').all()
+    before.close()
+    await (await openDatabase({ path })).close()
+    using database = new DatabaseSync(path)
+    assert.deepEqual(database.prepare('select * from replica').all(), was)
+    database.exec(row('Premium_LRS'))
+    assert.throws(() => database.exec(row('Premium_LRS')), /UNIQUE/)
+  })
+
   test('no list or claim reads a whole table', async () => {
     const path = newPath()
     await (await openDatabase({ path })).close()

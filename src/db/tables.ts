@@ -121,12 +121,13 @@ export interface OperationTable {
   ended_ms: number | null
 }
 
-/** A disk of a version in a region: what should be there, what is, and what it cost. */
+/** A disk of a version in one storage class of a place: what should be there, what is, and what it cost. */
 export interface ReplicaTable {
   /** Key of the image version. */
   version_key: string
   /** -1 is the OS disk, else the data disk's LUN. */
   lun: number
+  /** Short region name, or `region/edgezone`. */
   region: string
   storage_class: string
   replica_count: number

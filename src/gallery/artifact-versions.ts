@@ -5,17 +5,11 @@ import type { Workflow } from '../work/workflow.ts'
 import { putArtifactFile } from './artifact-file.rows.ts'
 import { artifactProblems } from './artifact-problems.ts'
 import { keptPlace, type FoundFile, type GalleryDependencies } from './dependencies.ts'
-import {
-  changesReplicas,
-  checkNotSupportedYet,
-  hasFailedReplica,
-  showWithReplication,
-  withPublishedDate,
-} from './image-versions.ts'
+import { changesReplicas, hasFailedReplica, showWithReplication, withPublishedDate } from './image-versions.ts'
+import { checkPlacement } from './placement-rules.ts'
 import { galleryProblems } from './problems.ts'
 import { publishWorkflow } from './publish-version.ts'
 import { checkQuota, type LimitedType } from './quota.ts'
-import { checkTargetRegions } from './target-regions.ts'
 import { isShallow, versionProperties } from './version-properties.ts'
 
 /** A file that a version is made of; `file` is the `lun` of its replica rows. */
@@ -51,7 +45,7 @@ export function artifactVersionsBehaviour(kind: ArtifactKind, deps: GalleryDepen
     },
     commit: (tx, change) => checkQuota(tx, kind.type, change, deps.limits),
     write: async (change) =>
-      changesReplicas(change) || (await hasFailedReplica(change, deps))
+      changesReplicas(change, deps) || (await hasFailedReplica(change, deps))
         ? { workflow: kind.workflow, input: { versionId: change.id.id } }
         : undefined,
     remove: async (version) => ({ workflow: 'retire-version', input: { versionId: version.id } }),
@@ -84,25 +78,13 @@ function checkProfile(change: Change, nowMs: number, kind: ArtifactKind, deps: G
   const after = versionProperties(change.after)
   const before = change.before && versionProperties(change.before)
   const profile = after.publishingProfile
-  checkNotSupportedYet(profile)
   if (isShallow(change.after))
     throw artifactProblems.ArtifactNotShallow({}, { target: `${profilePath}.replicationMode` })
   const { endOfLifeDate } = profile ?? {}
   const isNewDate = endOfLifeDate !== undefined && endOfLifeDate !== before?.publishingProfile?.endOfLifeDate
   if (isNewDate && Date.parse(endOfLifeDate) <= nowMs)
     throw galleryProblems.EndOfLifeInPast({}, { target: `${profilePath}.endOfLifeDate` })
-  checkTargetRegions(
-    {
-      targets: profile?.targetRegions ?? [],
-      before: before?.publishingProfile?.targetRegions ?? [],
-      location: deps.regions.find(change.after.location)?.name ?? change.after.location,
-      replicaCount: profile?.replicaCount,
-      maximumReplicas: Math.min(kind.maximumReplicas, deps.limits.maximumReplicas),
-      allowsRemoval: after.safetyProfile?.allowDeletionOfReplicatedLocations,
-      profilePath,
-    },
-    deps.regions,
-  )
+  checkPlacement(change, Math.min(kind.maximumReplicas, deps.limits.maximumReplicas), profilePath, deps.regions)
 }
 
 /** The files must be there, be this server's, and the caller must have the right to them. */

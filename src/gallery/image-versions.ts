@@ -3,7 +3,6 @@ import { formatArmTime } from '../base/clock.ts'
 import { isJsonObject, type JsonObject } from '../base/json.ts'
 import { GiB } from '../base/units.ts'
 import type { GalleryImageProperties } from '../contract/gallery-images.ts'
-import type { GalleryImageVersionProperties } from '../contract/gallery-image-versions.ts'
 import type { Behaviour, Change, RequestContext } from '../resources/behaviour.ts'
 import type { Draft, Resource } from '../resources/resource.ts'
 import { findResource } from '../resources/resource.rows.ts'
@@ -12,10 +11,11 @@ import { galleryProblems } from './problems.ts'
 import { commitRecall, planRemoval, recallVersion, restoredDraft } from './recycle-bin.ts'
 import { listReplicas } from './replica.rows.ts'
 import type { Replica } from './replica.rows.ts'
+import { checkPlacement } from './placement-rules.ts'
+import { namedPlaces } from './placement.ts'
 import { checkQuota } from './quota.ts'
 import { showReplicationStatus } from './replication-status.ts'
 import { checkFitsGallery, contentOfVersion } from './shared-content.ts'
-import { checkTargetRegions } from './target-regions.ts'
 import { checkUefiSettings } from './uefi-rules.ts'
 import { versionActions } from './version-actions.ts'
 import { isShallow, versionProperties } from './version-properties.ts'
@@ -49,7 +49,7 @@ export function imageVersionsBehaviour(deps: GalleryDependencies): Behaviour {
       await checkQuota(tx, 'Microsoft.Compute/galleries/images/versions', counted, deps.limits)
     },
     write: async (change) =>
-      changesReplicas(change) || (await hasFailedReplica(change, deps))
+      changesReplicas(change, deps) || (await hasFailedReplica(change, deps))
         ? { workflow: 'publish-version', input: { versionId: change.id.id } }
         : undefined,
     async checkRemove(version, context) {
@@ -72,12 +72,12 @@ export async function showWithReplication(
 ): Promise<JsonObject> {
   const words = (context.query['$expand'] ?? '').split(',').map((word) => word.trim().toLowerCase())
   if (!words.includes('replicationstatus')) return version.properties
-  const targets = versionProperties(version).publishingProfile?.targetRegions ?? []
+  const places = namedPlaces(versionProperties(version).publishingProfile, deps.regions)
   const replicas = await listReplicas(deps.db, version.key)
   const isDetailed = words.includes('transfers')
   return {
     ...version.properties,
-    replicationStatus: showReplicationStatus(replicas, targets, deps.regions, isDetailed),
+    replicationStatus: showReplicationStatus(replicas, places, isDetailed),
   }
 }
 
@@ -97,25 +97,10 @@ export function withPublishedDate(change: Change, nowMs: number): Draft {
   }
 }
 
-/** What would be accepted without effect is refused: a caller may rely on it. */
-export function checkNotSupportedYet(profile: GalleryImageVersionProperties['publishingProfile']): void {
-  const encrypted = profile?.targetRegions?.find(({ encryption }) =>
-    JSON.stringify(encryption ?? {}).includes('ncryptionSetId'),
-  )
-  if (encrypted)
-    throw galleryProblems.EncryptionNotSupported(
-      { region: encrypted.name },
-      { target: `${profilePath}.targetRegions.encryption` },
-    )
-  if ((profile?.targetExtendedLocations?.length ?? 0) > 0)
-    throw galleryProblems.ExtendedLocationsNotSupported({}, { target: `${profilePath}.targetExtendedLocations` })
-}
-
 function checkPublishingProfile(change: Change, nowMs: number, deps: GalleryDependencies): void {
   const after = versionProperties(change.after)
   const before = change.before && versionProperties(change.before)
   const profile = after.publishingProfile
-  checkNotSupportedYet(profile)
   if (profile?.storageAccountType !== undefined && profile.storageAccountStrategy !== undefined)
     throw galleryProblems.StorageTypeAndStrategy({}, { target: `${profilePath}.storageAccountStrategy` })
   const endOfLife = profile?.endOfLifeDate
@@ -125,18 +110,7 @@ function checkPublishingProfile(change: Change, nowMs: number, deps: GalleryDepe
     Date.parse(endOfLife) <= nowMs
   )
     throw galleryProblems.EndOfLifeInPast({}, { target: `${profilePath}.endOfLifeDate` })
-  checkTargetRegions(
-    {
-      targets: profile?.targetRegions ?? [],
-      before: before?.publishingProfile?.targetRegions ?? [],
-      location: deps.regions.find(change.after.location)?.name ?? change.after.location,
-      replicaCount: profile?.replicaCount,
-      maximumReplicas: deps.limits.maximumReplicas,
-      allowsRemoval: after.safetyProfile?.allowDeletionOfReplicatedLocations,
-      isShallow: profile?.replicationMode === 'Shallow',
-    },
-    deps.regions,
-  )
+  checkPlacement(change, deps.limits.maximumReplicas, profilePath, deps.regions)
 }
 
 /** The source must exist, be readable as a disk, fit the definition and be within the size limit. */
@@ -251,16 +225,12 @@ export async function hasFailedReplica({ before }: Change, deps: GalleryDependen
 }
 
 /** Tags, dates and exclusion are true as soon as they are written; replicas need work. */
-export function changesReplicas(change: Change): boolean {
+export function changesReplicas(change: Change, deps: GalleryDependencies): boolean {
   if (!change.before || change.before.provisioningState === 'Failed') return true
   const replicated = (draft: Pick<Draft, 'properties'>): string => {
-    const profile = versionProperties(draft).publishingProfile
-    return JSON.stringify([
-      profile?.replicaCount,
-      (profile?.targetRegions ?? [])
-        .map((t) => `${t.name} ${t.regionalReplicaCount} ${t.storageAccountType}`)
-        .toSorted((a, b) => (a < b ? -1 : 1)),
-    ])
+    const places = namedPlaces(versionProperties(draft).publishingProfile, deps.regions)
+    const wanted = places.flatMap(({ place, copies }) => copies.map((copy) => JSON.stringify([place, copy])))
+    return wanted.toSorted((a, b) => (a < b ? -1 : 1)).join()
   }
   return replicated(change.before) !== replicated(change.after)
 }

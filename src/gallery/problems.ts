@@ -96,7 +96,7 @@ export const galleryProblems = defineProblems({
     kind: 'invalid',
     code: 'InvalidParameter',
     say: (f: { value: string }) =>
-      `The storage account type '${f.value}' is not supported by this server for target regions. Choose Standard_LRS, Standard_ZRS or Premium_LRS.`,
+      `The storage account type '${f.value}' is not one for the replicas of a target region. Choose Standard_LRS, Standard_ZRS or Premium_LRS; PremiumV2_LRS is for additionalReplicaSets.`,
   },
   ReplicatedRegionKept: {
     kind: 'conflict',
@@ -196,11 +196,28 @@ export const galleryProblems = defineProblems({
     say: (f: { region: string }) =>
       `Encryption with a disk encryption set (target region '${f.region}') is not supported by this server yet: the bytes would not be encrypted. Leave 'encryption' out.`,
   },
-  ExtendedLocationsNotSupported: {
+  ConfidentialNotSupported: {
     kind: 'invalid',
     code: 'OperationNotAllowed',
-    say: () =>
-      'Replication to extended locations is not supported by this server yet. Leave targetExtendedLocations out; a site can be a region of its own in the configuration.',
+    say: (f: { region: string; type: string }) =>
+      `confidentialVMEncryptionType '${f.type}' (target region '${f.region}') is not supported by this server: it has no confidential machines, and the bytes would not be encrypted. Leave 'encryption' out.`,
+  },
+  ExtendedLocationUnknown: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: (f: { zone: string; region: string; known: string }) =>
+      `The extended location '${f.zone}' is not available in region '${f.region}'. Those of this server are: ${f.known}. Use one of them, or declare it under the region's 'extendedLocations' in the server's configuration file.`,
+  },
+  ExtendedLocationZones: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: (f: { zone: string }) =>
+      `ZRS storage account type is not supported in the extended location '${f.zone}': it has no zones. Choose Standard_LRS, StandardSSD_LRS or Premium_LRS.`,
+  },
+  DuplicateExtendedLocations: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: () => 'Duplicate extended locations are not allowed in target publishing regions.',
   },
   SourceDamaged: {
     kind: 'conflict',

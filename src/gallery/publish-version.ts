@@ -3,7 +3,7 @@ import { mapLimit } from '../base/map-limit.ts'
 import { Problem } from '../base/problem.ts'
 import type { ProblemRecord } from '../base/problem.ts'
 import { GiB } from '../base/units.ts'
-import { planReplication } from '../replication/plan.ts'
+import { isSame, planReplication } from '../replication/plan.ts'
 import type { HeldCopy, WantedCopy } from '../replication/plan.ts'
 import { editResourceProperties, findResource } from '../resources/resource.rows.ts'
 import type { Resource } from '../resources/resource.ts'
@@ -118,14 +118,16 @@ async function plan(step: PublishStep, deps: GalleryDependencies, kind: VersionK
   const keptIn = isShallow(version) ? await findKeptClasses(version, luns, before, deps) : undefined
   const wanted = wantedReplicas(version, luns, deps.regions, keptIn)
   await deps.db.transaction().execute((tx) => syncReplicas(tx, version.key, wanted))
-  if (before.some((old) => !wanted.some((want) => want.region === old.region))) deps.requestSweep()
+  if (before.some((old) => !wanted.some((want) => isSame(want, old)))) deps.requestSweep()
   return { luns }
 }
 
 async function ingest(step: PublishStep, deps: GalleryDependencies, kind: VersionKind): Promise<void> {
   const version = await getVersion(step, deps)
   const replicas = await listReplicas(deps.db, version.key)
-  const home = replicas.filter((replica) => replica.region === homeOf(version, deps))
+  const here = replicas.filter((replica) => replica.region === homeOf(version, deps))
+  // One class of each: the region's further classes are made from that.
+  const home = here.filter((replica, index) => here.findIndex(({ lun }) => lun === replica.lun) === index)
   const isSomewhere = ({ lun }: Replica): boolean =>
     replicas.some((other) => other.lun === lun && other.state === 'Completed')
   const lacking = home.filter((replica) => !isSomewhere(replica))
@@ -186,31 +188,54 @@ async function takeIn(
   return { ...stored, progress: { ...progress, bytesRead: progress.bytesRead + bytesRead } }
 }
 
+interface ReplicationFailure {
+  readonly region: string
+  readonly detail: string
+  readonly isTransient: boolean
+}
+
 async function replicate(step: PublishStep, deps: GalleryDependencies): Promise<void> {
   const version = await getVersion(step, deps)
   const replicas = await listReplicas(deps.db, version.key)
-  const failures: { region: string; detail: string; isTransient: boolean }[] = []
+  const failures: ReplicationFailure[] = []
   for (const lun of unique(replicas.map((replica) => replica.lun))) {
     const disk = replicas.filter((replica) => replica.lun === lun)
-    const held = disk.flatMap((r) => (r.state === 'Completed' && r.root !== undefined ? [{ ...r, root: r.root }] : []))
-    const transfers = planReplication(disk, held, homeOf(version, deps))
+    failures.push(...(await replicateDisk(step, version, disk, deps)))
+  }
+  if (failures.length === 0) return
+  if (failures.every((failure) => failure.isTransient)) throw galleryProblems.ReplicationInterrupted({ failures })
+  throw galleryProblems.ReplicationFailed({ failures })
+}
+
+/** Wave by wave: what a region's first copy brought is where its further copies come from. */
+async function replicateDisk(
+  step: PublishStep,
+  version: Resource,
+  disk: readonly Replica[],
+  deps: GalleryDependencies,
+): Promise<readonly ReplicationFailure[]> {
+  const failures: ReplicationFailure[] = []
+  let held = disk.flatMap((r) => (r.state === 'Completed' && r.root !== undefined ? [{ ...r, root: r.root }] : []))
+  let wanted = disk
+  for (;;) {
+    const transfers = planReplication(wanted, held, homeOf(version, deps))
+    if (transfers.length === 0) return failures
     await mapLimit(transfers, regionsAtOnce, async ({ to, from }) => {
-      const replica = disk.find((candidate) => candidate.region === to.region)
+      const replica = disk.find((candidate) => isSame(candidate, to))
       if (!replica) return
       try {
         await transfer(step, replica, version, deps, (options) => copyDisk(deps, to, from, options))
+        held = [...held, { ...replica, root: from.root }]
       } catch (error) {
         if (step.signal.aborted) throw error
         deps.logger.error({ err: error, region: to.region, version: version.id }, 'replication to a region failed')
         const detail = error instanceof Problem ? error.message : 'Failed with internal server error.'
         await markReplicaFailed(deps.db, replica, detail, deps.clock.now())
         failures.push({ region: to.region, detail, isTransient: isTransient(error) })
+        wanted = wanted.filter((other) => !isSame(other, to))
       }
     })
   }
-  if (failures.length === 0) return
-  if (failures.every((failure) => failure.isTransient)) throw galleryProblems.ReplicationInterrupted({ failures })
-  throw galleryProblems.ReplicationFailed({ failures })
 }
 
 /** One store takes a disk from another; a source that lacks frames is said to be damaged, not an unexpected error. */

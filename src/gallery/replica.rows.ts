@@ -6,11 +6,11 @@ export type ReplicaState = 'Replicating' | 'Completed' | 'Failed'
 /** The OS disk's place among a version's disks; data disks have their LUN. */
 export const osDiskLun = -1
 
-/** One disk of a version in one region: what should be there, what is, and what it cost. */
+/** One disk of a version in one class of a region: what should be there, what is, and what it cost. */
 export interface Replica {
   readonly versionKey: string
   readonly lun: number
-  /** Short region name. */
+  /** Short region name, or `region/edgezone`. */
   readonly region: string
   readonly storageClass: StorageClass
   readonly replicaCount: number
@@ -64,6 +64,7 @@ export async function listReplicas(db: DbOrTx, versionKey: string): Promise<Repl
     .where('version_key', '=', versionKey)
     .orderBy('lun')
     .orderBy('region')
+    .orderBy('storage_class')
     .execute()
   return rows.map(toReplica)
 }
@@ -82,11 +83,10 @@ export async function listReplicasOf(db: DbOrTx, versionKeys: readonly string[])
 /** Makes the rows of a version what is wanted: adds, drops and re-counts; what is complete stays complete. */
 export async function syncReplicas(db: DbOrTx, versionKey: string, wanted: readonly WantedReplica[]): Promise<void> {
   const have = await listReplicas(db, versionKey)
-  const place = (r: { lun: number; region: string }): string => `${r.lun}/${r.region}`
+  const place = (r: Place): string => `${r.lun} ${r.region} ${r.storageClass}`
   const wantedPlaces = new Set(wanted.map(place))
   const havePlaces = new Map(have.map((replica) => [place(replica), replica]))
-  for (const replica of have)
-    if (!wantedPlaces.has(place(replica))) await deleteReplica(db, versionKey, replica.lun, replica.region)
+  for (const replica of have) if (!wantedPlaces.has(place(replica))) await deleteReplica(db, replica)
   for (const want of wanted) {
     const existing = havePlaces.get(place(want))
     if (!existing) await insertReplica(db, want)
@@ -121,9 +121,7 @@ async function insertReplica(db: DbOrTx, want: WantedReplica): Promise<void> {
 }
 
 async function resetReplica(db: DbOrTx, want: WantedReplica): Promise<void> {
-  await at(db, want)
-    .set({ state: 'Replicating', error: null, replica_count: want.replicaCount, storage_class: want.storageClass })
-    .execute()
+  await at(db, want).set({ state: 'Replicating', error: null, replica_count: want.replicaCount }).execute()
 }
 
 async function recountReplica(db: DbOrTx, want: WantedReplica): Promise<void> {
@@ -170,12 +168,13 @@ export async function deleteReplicas(db: DbOrTx, versionKey: string): Promise<vo
   await db.deleteFrom('replica').where('version_key', '=', versionKey).execute()
 }
 
-async function deleteReplica(db: DbOrTx, versionKey: string, lun: number, region: string): Promise<void> {
+async function deleteReplica(db: DbOrTx, place: Place): Promise<void> {
   await db
     .deleteFrom('replica')
-    .where('version_key', '=', versionKey)
-    .where('lun', '=', lun)
-    .where('region', '=', region)
+    .where('version_key', '=', place.versionKey)
+    .where('lun', '=', place.lun)
+    .where('region', '=', place.region)
+    .where('storage_class', '=', place.storageClass)
     .execute()
 }
 
@@ -212,6 +211,7 @@ interface Place {
   readonly versionKey: string
   readonly lun: number
   readonly region: string
+  readonly storageClass: StorageClass
 }
 
 function at(db: DbOrTx, place: Place) {
@@ -220,6 +220,7 @@ function at(db: DbOrTx, place: Place) {
     .where('version_key', '=', place.versionKey)
     .where('lun', '=', place.lun)
     .where('region', '=', place.region)
+    .where('storage_class', '=', place.storageClass)
 }
 
 function progressColumns(progress: TransferProgress) {

@@ -1,16 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { regionDirectory } from '../base/region.ts'
 import type { Replica } from './replica.rows.ts'
 import { osDiskLun } from './replica.rows.ts'
 import { showReplicationStatus } from './replication-status.ts'
 
-const facts = { zones: [], pairedRegion: undefined, geographyGroup: 'Europe', stampFolders: ['/a'], zoneFolders: [] }
-const regions = regionDirectory([
-  { name: 'westeurope', displayName: 'West Europe', ...facts },
-  { name: 'eastus', displayName: 'East US', ...facts },
-])
-const targets = [{ name: 'West Europe' }, { name: 'East US' }]
+const targets = [
+  { place: 'westeurope', label: 'West Europe' },
+  { place: 'eastus', label: 'East US' },
+]
 
 function replica(region: string, changes: Partial<Replica> & { readonly done?: number } = {}): Replica {
   const { done = 100, ...rest } = changes
@@ -71,7 +68,7 @@ const cases: readonly { why: string; replicas: readonly Replica[]; all: string; 
 ]
 for (const { why, replicas, all, east } of cases)
   test(`replication status: ${why}`, () => {
-    const status = showReplicationStatus(replicas, targets, regions)
+    const status = showReplicationStatus(replicas, targets)
     assert.equal(status['aggregatedState'], all)
     const summary = status['summary']
     assert.ok(Array.isArray(summary))
@@ -79,6 +76,6 @@ for (const { why, replicas, all, east } of cases)
   })
 
 test('replication status: what a copy cost is shown to those who ask', () => {
-  const status = showReplicationStatus([west], [{ name: 'West Europe' }], regions, true)
+  const status = showReplicationStatus([west], targets.slice(0, 1), true)
   assert.match(JSON.stringify(status), /"transfers":\[\{.*"bytesSent":7.*"seconds":2.5\}\]/)
 })

@@ -1,27 +1,25 @@
 import type { JsonObject } from '../base/json.ts'
-import type { RegionDirectory } from '../base/region.ts'
+import type { NamedPlace } from './placement.ts'
 import type { Replica } from './replica.rows.ts'
 
 type Regional = 'Unknown' | 'Replicating' | 'Completed' | 'Failed'
 
 /**
- * `properties.replicationStatus` (behaviour.md B10): one line a region over all its disks. Progress is the share of
+ * `properties.replicationStatus` (behaviour.md B10): one line a region or edge zone over all its disks. Progress is the share of
  * guest bytes already there; 100 only when the region is complete. `withTransfers` adds what each disk's copy cost, an
  * extension of ours that is shown only to those who ask.
  */
 export function showReplicationStatus(
   replicas: readonly Replica[],
-  targets: readonly { readonly name: string }[],
-  regions: RegionDirectory,
+  places: readonly Pick<NamedPlace, 'place' | 'label'>[],
   withTransfers = false,
 ): JsonObject {
-  const summary = targets.map((target) => {
-    const region = regions.find(target.name)
-    const here = replicas.filter((replica) => replica.region === region?.name)
+  const summary = places.map(({ place, label }) => {
+    const here = replicas.filter((replica) => replica.region === place)
     const state = regionState(here)
     const details = here.flatMap((replica) => (replica.error ? [replica.error] : [])).join(' ')
     return {
-      region: region?.displayName ?? target.name,
+      region: label,
       state,
       ...(details === '' ? {} : { details }),
       progress: regionProgress(here, state),

@@ -7,6 +7,7 @@ import type { GalleryDependencies } from './dependencies.ts'
 import { findLatest } from './images.ts'
 import { galleryProblems } from './problems.ts'
 import { listReplicas, osDiskLun } from './replica.rows.ts'
+import { readableDisks } from './version-properties.ts'
 
 export interface ResolvedDisk {
   readonly lun: number | 'os'
@@ -53,21 +54,16 @@ export async function resolveImage(
   const name = isVersion ? id.name : (await findLatest(definitionKey, region, deps)).name
   const version = name === undefined ? undefined : await findResource(deps.db, `${definitionKey}/versions/${name}`)
   if (!version || version.provisioningState === 'Deleting') throw notFound()
-  const here = (await listReplicas(deps.db, version.key)).filter((replica) => replica.region === region)
-  const disks = here.flatMap((replica) =>
-    replica.state === 'Completed' && replica.root !== undefined
-      ? [{ ...replica, root: replica.root, lun: replica.lun === osDiskLun ? ('os' as const) : replica.lun }]
-      : [],
-  )
-  if (disks.length === 0 || disks.length < here.length) throw notFound()
+  const disks = readableDisks(await listReplicas(deps.db, version.key), region)
+  if (disks === undefined) throw notFound()
   const facts = definition.properties as GalleryImageProperties
   return {
     versionId: version.id,
     osState: facts.osState,
     osType: facts.osType,
     hyperVGeneration: facts.hyperVGeneration ?? 'V1',
-    disks: disks.map(({ lun, region, storageClass, root, virtualSizeBytes }) => ({
-      lun,
+    disks: disks.map(({ lun, storageClass, root, virtualSizeBytes }) => ({
+      lun: lun === osDiskLun ? ('os' as const) : lun,
       region,
       storageClass,
       root,

@@ -8,6 +8,12 @@ export interface TargetRegion {
   readonly regionalReplicaCount?: number
   readonly storageAccountType?: string
   readonly excludeFromLatest?: boolean
+  readonly additionalReplicaSets?: readonly ReplicaSet[]
+}
+
+export interface ReplicaSet {
+  readonly storageAccountType?: string
+  readonly regionalReplicaCount?: number
 }
 
 export interface TargetRegionFacts {
@@ -43,7 +49,7 @@ export function checkTargetRegions(facts: TargetRegionFacts, regions: RegionDire
     if (!region) throw unknownRegion(target.name, regions, targetsPath)
     if (seen.has(region.name)) throw galleryProblems.DuplicateRegions({}, { target: targetsPath })
     seen.add(region.name)
-    checkCount(target.regionalReplicaCount, `${targetsPath}.regionalReplicaCount`, facts.maximumReplicas)
+    checkCounts(target, facts, targetsPath)
     checkClass(target, region, facts.before, `${targetsPath}.storageAccountType`)
   }
   if (!seen.has(facts.location))
@@ -55,9 +61,21 @@ export function checkTargetRegions(facts: TargetRegionFacts, regions: RegionDire
   if (facts.allowsRemoval === false) checkNothingRemoved(facts, targetsPath)
 }
 
+/** The replicas of all sets of a region together count against the limit. */
+function checkCounts(target: TargetRegion, facts: TargetRegionFacts, targetsPath: string): void {
+  const { replicaCount, maximumReplicas } = facts
+  const sets = target.additionalReplicaSets ?? []
+  checkCount(target.regionalReplicaCount, `${targetsPath}.regionalReplicaCount`, maximumReplicas)
+  if (sets.length === 0) return
+  const own = target.regionalReplicaCount ?? replicaCount ?? 1
+  const all = sets.reduce((sum, set) => sum + (set.regionalReplicaCount ?? 1), own)
+  checkCount(all, `${targetsPath}.additionalReplicaSets.regionalReplicaCount`, maximumReplicas)
+}
+
 function checkShallow({ targets, replicaCount, location }: TargetRegionFacts, targetsPath: string): void {
   const counts = [replicaCount ?? 1, ...targets.map((target) => target.regionalReplicaCount ?? 1)]
-  if (targets.length > 1 || counts.some((count) => count > 1))
+  const hasSets = targets.some((target) => (target.additionalReplicaSets ?? []).length > 0)
+  if (targets.length > 1 || hasSets || counts.some((count) => count > 1))
     throw galleryProblems.ShallowOneReplica({ location }, { target: targetsPath })
 }
 
@@ -68,7 +86,8 @@ function checkClass(target: TargetRegion, region: Region, before: readonly Targe
   const existing = before.find((old) => old.name === displayName)?.storageAccountType
   if (existing !== undefined && existing !== value)
     throw galleryProblems.StorageClassNotKept({ region: displayName, existing }, { target: path })
-  if (value === 'Standard_ZRS' && zones.length < 3)
+  const words = [value, ...(target.additionalReplicaSets ?? []).map((set) => set.storageAccountType)]
+  if (words.includes('Standard_ZRS') && zones.length < 3)
     throw galleryProblems.ZonesMissing({ region: displayName }, { target: path })
 }
 

@@ -1,8 +1,9 @@
 import type { GalleryImageVersionProperties } from '../contract/gallery-image-versions.ts'
 import type { RegionDirectory } from '../base/region.ts'
 import type { Resource } from '../resources/resource.ts'
-import { isStorageClass, type StorageClass } from '../store/disk-store.ts'
+import type { StorageClass } from '../store/disk-store.ts'
 import type { Candidate } from './latest.ts'
+import { namedPlaces } from './placement.ts'
 import { osDiskLun } from './replica.rows.ts'
 import type { Replica, WantedReplica } from './replica.rows.ts'
 
@@ -16,21 +17,35 @@ export function versionProperties(version: {
 /** Facts of a version for the rule of `latest`. */
 export function toCandidate(version: Resource, replicas: readonly Replica[], regions: RegionDirectory): Candidate {
   const profile = versionProperties(version).publishingProfile
+  const own = replicas.filter((replica) => replica.versionKey === version.key)
   return {
     name: version.name,
     provisioningState: version.provisioningState,
     excludeFromLatest: profile?.excludeFromLatest ?? false,
-    regions: (profile?.targetRegions ?? []).map((target) => {
-      const region = regions.find(target.name)
-      const here = replicas.filter((r) => r.versionKey === version.key && r.region === region?.name)
-      return {
-        name: region?.name ?? target.name,
-        excludeFromLatest: target.excludeFromLatest,
-        isReplicated: here.length > 0 && here.every((replica) => replica.state === 'Completed'),
-        hasFailed: here.some((replica) => replica.state === 'Failed'),
-      }
-    }),
+    regions: namedPlaces(profile, regions).map(({ place, excludeFromLatest }) => ({
+      name: place,
+      excludeFromLatest,
+      isReplicated: readableDisks(own, place) !== undefined,
+      hasFailed: own.some((replica) => replica.region === place && replica.state === 'Failed'),
+    })),
   }
+}
+
+export type ReadableReplica = Replica & { readonly root: string }
+
+/**
+ * One complete replica of each disk of a version in a place, the ready-to-map class first; undefined where a disk has
+ * none there.
+ */
+export function readableDisks(replicas: readonly Replica[], place: string): readonly ReadableReplica[] | undefined {
+  const here = replicas
+    .flatMap((r) =>
+      r.region === place && r.state === 'Completed' && r.root !== undefined ? [{ ...r, root: r.root }] : [],
+    )
+    .toSorted((a, b) => Number(b.storageClass === 'Premium_LRS') - Number(a.storageClass === 'Premium_LRS'))
+  const luns = [...new Set(replicas.map((replica) => replica.lun))]
+  const disks = luns.flatMap((lun) => here.find((replica) => replica.lun === lun) ?? [])
+  return disks.length === 0 || disks.length < luns.length ? undefined : disks
 }
 
 export function isShallow(version: { readonly properties: Resource['properties'] }): boolean {
@@ -38,8 +53,8 @@ export function isShallow(version: { readonly properties: Resource['properties']
 }
 
 /**
- * One row for each disk in each target region. `keptIn`: the class in which a disk lies already, by LUN, where nothing
- * is to be copied.
+ * One row for each disk in each class of each place that the version names. `keptIn`: the class in which a disk lies
+ * already, by LUN, where nothing is to be copied.
  */
 export function wantedReplicas(
   version: Resource,
@@ -47,19 +62,17 @@ export function wantedReplicas(
   regions: RegionDirectory,
   keptIn: ReadonlyMap<number, StorageClass> = new Map(),
 ): WantedReplica[] {
-  const profile = versionProperties(version).publishingProfile
-  return (profile?.targetRegions ?? []).flatMap((target) => {
-    const region = regions.find(target.name)
-    const storageClass = target.storageAccountType ?? 'Standard_LRS'
-    if (!region || !isStorageClass(storageClass)) return []
-    return luns.map((lun) => ({
-      versionKey: version.key,
-      lun,
-      region: region.name,
-      storageClass: keptIn.get(lun) ?? storageClass,
-      replicaCount: target.regionalReplicaCount ?? profile?.replicaCount ?? 1,
-    }))
-  })
+  return namedPlaces(versionProperties(version).publishingProfile, regions).flatMap(({ place, copies }) =>
+    copies.flatMap(({ storageClass, replicaCount }) =>
+      luns.map((lun) => ({
+        versionKey: version.key,
+        lun,
+        region: place,
+        storageClass: keptIn.get(lun) ?? storageClass,
+        replicaCount,
+      })),
+    ),
+  )
 }
 
 export function lunName(lun: number): string {

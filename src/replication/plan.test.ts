@@ -28,6 +28,27 @@ const cases: readonly { why: string; wanted: WantedCopy[]; held: HeldCopy[]; pla
       ['eastus', 'northeurope'],
     ],
   },
+  {
+    why: 'a second class and an edge zone wait for the first copy of their region',
+    wanted: [west, north, { ...north, storageClass: 'Premium_LRS' }, { ...north, region: 'northeurope/cork' }],
+    held: [west],
+    plan: [['northeurope', 'westeurope']],
+  },
+  {
+    why: 'and take it from there',
+    wanted: [west, north, { ...north, storageClass: 'Premium_LRS' }, { ...north, region: 'northeurope/cork' }],
+    held: [west, { ...north, root: 'r' }],
+    plan: [
+      ['northeurope', 'northeurope'],
+      ['northeurope/cork', 'northeurope'],
+    ],
+  },
+  {
+    why: 'an edge zone whose region wants no copy takes it from home',
+    wanted: [west, { ...north, region: 'northeurope/cork' }],
+    held: [west],
+    plan: [['northeurope/cork', 'westeurope']],
+  },
 ]
 for (const { why, wanted, held, plan } of cases)
   test(`replication plan: ${why}`, () => {

@@ -116,6 +116,14 @@ const regionSchema = Type.Object(
     zones: Type.Optional(
       Type.Union([Type.Integer({ minimum: 0, maximum: 3 }), Type.Array(zoneSchema, { maxItems: 3 })]),
     ),
+    extendedLocations: Type.Optional(
+      Type.Array(
+        Type.Object(
+          { name: Type.String({ pattern: '^[A-Za-z][A-Za-z0-9]{1,39}$' }), folder: Type.Optional(folder) },
+          { additionalProperties: false },
+        ),
+      ),
+    ),
     pairedRegion: Type.Optional(Type.String({ minLength: 1 })),
     geographyGroup: Type.Optional(Type.String({ minLength: 1 })),
   },
@@ -240,6 +248,10 @@ function buildRegion(entry: RegionEntry, dataFolder: string, fileFolder: string)
     geographyGroup: entry.geographyGroup ?? 'Local',
     stampFolders: entry.folders?.map(own) ?? [join(home, 'stamp-1')],
     zoneFolders: zones.map((zone) => (zone.folder === undefined ? join(home, `zone-${zone.name}`) : own(zone.folder))),
+    edgeZones: (entry.extendedLocations ?? []).map(({ name, folder: path }) => ({
+      name,
+      folder: path === undefined ? join(home, `edge-${name.toLowerCase()}`) : own(path),
+    })),
   }
 }
 
@@ -253,7 +265,10 @@ function checkRegions(regions: readonly Region[]): void {
     }
     if (new Set(region.zones.map((zone) => zone.toLowerCase())).size !== region.zones.length)
       throw invalid(`regions[${at}].zones`, `of '${region.name}' names a zone twice. Names must differ.`)
-    for (const path of [...region.stampFolders, ...region.zoneFolders]) {
+    const edges = region.edgeZones ?? []
+    if (new Set(edges.map(({ name }) => name.toLowerCase())).size !== edges.length)
+      throw invalid(`regions[${at}].extendedLocations`, `of '${region.name}' names a place twice. Names must differ.`)
+    for (const path of [...region.stampFolders, ...region.zoneFolders, ...edges.map((edge) => edge.folder)]) {
       const user = folders.get(path)
       if (user !== undefined)
         throw invalid(

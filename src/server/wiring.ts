@@ -5,7 +5,7 @@ import { createActivityLog } from '../activity/activity-log.ts'
 import type { ActivityLog } from '../activity/activity-log.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
-import { regionDirectory } from '../base/region.ts'
+import { regionDirectory, storagePlaces } from '../base/region.ts'
 import type { RegionDirectory } from '../base/region.ts'
 import { GiB } from '../base/units.ts'
 import { createAccess } from '../access/access.ts'
@@ -113,7 +113,7 @@ export async function wire(config: ServerConfig, clock: Clock, logger: Logger): 
     principalType: 'ServicePrincipal',
     nowMs: clock.now(),
   })
-  const stores = cleanup.use(await createDiskStores({ regions: config.regions, logger }))
+  const stores = cleanup.use(await createDiskStores({ regions: storagePlaces(config.regions), logger }))
   const regions = regionDirectory(config.regions)
   const room = { config, db, stores, regions, clock, logger, activity }
 

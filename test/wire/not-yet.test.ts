@@ -48,20 +48,21 @@ suite('not supported yet, and said so', () => {
         ),
     ],
     [
-      'extended locations',
+      'encryption of a confidential machine',
       () =>
         refused(
           newVersion,
           versionBody(uri, {
-            targetExtendedLocations: [
+            targetRegions: [
               {
                 name: 'westeurope',
-                extendedLocation: { name: 'edge', type: 'EdgeZone' },
-                extendedLocationReplicaCount: 1,
+                encryption: {
+                  osDiskImage: { securityProfile: { confidentialVMEncryptionType: 'EncryptedWithPmk' } },
+                },
               },
             ],
           }),
-          /extended locations is not supported.*Leave targetExtendedLocations out/,
+          /'EncryptedWithPmk' \(target region 'West Europe'\) is not supported.*no confidential machines.*Leave 'encryption' out/,
         ),
     ],
   ])
