@@ -105,7 +105,8 @@ suite('where the replicas of a version stand', () => {
   test('an edge zone keeps a replica of its own, from which machines there are made', async () => {
     await wire.publish('g/d/2.0.0', uri, { targetRegions: [{ name: 'westeurope' }], ...edge() })
     const { body } = await wire.arm.call('GET', at('2.0.0'))
-    assert.deepEqual((body.properties?.publishingProfile as Body)['targetExtendedLocations'], [
+    const profile = (body.properties?.publishingProfile ?? {}) as Body
+    assert.deepEqual(profile['targetExtendedLocations'], [
       {
         name: 'West Europe',
         extendedLocation: { name: 'cork', type: 'EdgeZone' },
