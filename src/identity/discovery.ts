@@ -19,7 +19,7 @@ export function openidConfiguration(baseUrl: string, authority: string, form: 'v
     response_types_supported: ['code'],
     response_modes_supported: ['query'],
     subject_types_supported: ['pairwise'],
-    id_token_signing_alg_values_supported: ['ES256'],
+    id_token_signing_alg_values_supported: ['RS256'],
     grant_types_supported: ['client_credentials'],
     scopes_supported: ['openid'],
     claims_supported: ['sub', 'iss', 'aud', 'exp', 'iat', 'nbf', 'oid', 'tid', 'appid', 'ver'],
@@ -29,7 +29,7 @@ export function openidConfiguration(baseUrl: string, authority: string, form: 'v
 }
 
 export function jwks(installation: Installation) {
-  return { keys: [installation.publicJwk] }
+  return { keys: installation.keys.all().map(({ publicJwk }) => publicJwk) }
 }
 
 /**

@@ -16,7 +16,7 @@ suite('installation', () => {
   test('ids, key and secret are drawn once and stay', async () => {
     const first = await openInstallation(data)
     const second = await openInstallation(data)
-    assert.deepEqual(second.publicJwk, first.publicJwk)
+    assert.deepEqual(second.keys.current().publicJwk, first.keys.current().publicJwk)
     for (const member of ['tenantId', 'subscriptionId', 'clientId', 'objectId'] as const)
       assert.equal(second[member], first[member])
     const other = await mkdtemp(join(tmpdir(), 'goldleaf-installation-'))
@@ -27,9 +27,9 @@ suite('installation', () => {
 
   test('files are closed to others, and closed again when they were opened', async () => {
     await openInstallation(data)
-    await chmod(file('signing-key.json'), 0o644)
+    await chmod(file('keys.json'), 0o644)
     await openInstallation(data)
-    for (const name of ['signing-key.json', 'installation.json', 'client-secret'])
+    for (const name of ['keys.json', 'installation.json', 'client-secret'])
       assert.equal((await stat(file(name))).mode & 0o777, 0o600, name)
     assert.equal((await stat(join(data, 'identity'))).mode & 0o777, 0o700)
   })
@@ -55,7 +55,7 @@ suite('installation', () => {
   test('damaged or lost files stop the start instead of drawing new ids', async () => {
     await openInstallation(data)
     const facts = await readFile(file('installation.json'), 'utf8')
-    const key = await readFile(file('signing-key.json'), 'utf8')
+    const key = await readFile(file('keys.json'), 'utf8')
     for (const text of ['', '{', '{}', facts.replace(/"tenantId": "./, '"tenantId": "!')]) {
       await writeFile(file('installation.json'), text)
       await assert.rejects(openInstallation(data), { code: 'IdentityFilesBroken', message: /installation\.json/ })
@@ -63,11 +63,11 @@ suite('installation', () => {
     await writeFile(file('installation.json'), facts)
     // Another first character than the one that is there, or one run in 64 would damage nothing.
     await writeFile(
-      file('signing-key.json'),
-      key.replace(/"x":"(.)/, (_, first) => `"x":"${first === 'A' ? 'B' : 'A'}`),
+      file('keys.json'),
+      key.replace(/"n": "(.)/, (_, first) => `"n": "${first === 'x' ? 'y' : 'x'}`),
     )
-    await assert.rejects(openInstallation(data), { code: 'IdentityFilesBroken', message: /signing-key\.json/ })
-    await unlink(file('signing-key.json'))
+    await assert.rejects(openInstallation(data), { code: 'IdentityFilesBroken', message: /keys\.json/ })
+    await unlink(file('keys.json'))
     await assert.rejects(openInstallation(data), { code: 'IdentityFilesBroken', message: /is missing/ })
   })
 })

@@ -1,15 +1,14 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { join } from 'node:path'
-import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK } from 'jose'
 import { Type } from 'typebox'
 import type { Static, TSchema } from 'typebox'
 import { Value } from 'typebox/value'
+import { systemClock } from '../base/clock.ts'
 import { randomBytes, randomUuid } from '../base/random.ts'
+import { hasKeyRing, openKeyRing } from './keys.ts'
+import type { KeyRing } from './keys.ts'
 import { identityProblems } from './problems.ts'
 import { ensureSecretFolder, readSecretFile, writeDurableFile } from './secret-file.ts'
-
-/** Tokens are signed with ECDSA on P-256 and nothing else: the verifier pins it. */
-export const tokenAlgorithm = 'ES256'
 
 const uuid = Type.String({ pattern: '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' })
 const factsSchema = Type.Object({
@@ -19,25 +18,6 @@ const factsSchema = Type.Object({
   objectId: uuid,
   clientSecretSha256: Type.String({ pattern: '^[0-9a-f]{64}$' }),
 })
-const keySchema = Type.Object({
-  kty: Type.Literal('EC'),
-  crv: Type.Literal('P-256'),
-  x: Type.String(),
-  y: Type.String(),
-  d: Type.String(),
-})
-
-/** The public half of the signing key, as the JWKS document shows it. */
-export interface PublicJwk {
-  readonly kty: 'EC'
-  readonly crv: 'P-256'
-  readonly x: string
-  readonly y: string
-  readonly kid: string
-  readonly use: 'sig'
-  readonly alg: typeof tokenAlgorithm
-}
-
 /**
  * Who this server is and who may sign in: drawn once, at first start. One tenant, one subscription, one client (a
  * service principal of the tenant).
@@ -50,9 +30,7 @@ export interface Installation {
   readonly objectId: string
   /** File with the client's secret in plain, for `goldleaf env`; the operator may remove it. */
   readonly clientSecretFile: string
-  readonly signingKey: CryptoKey
-  readonly verifyingKey: CryptoKey
-  readonly publicJwk: PublicJwk
+  readonly keys: KeyRing
   /** In constant time. */
   isClientSecret(secret: string): boolean
 }
@@ -72,30 +50,13 @@ function parseFile<T extends TSchema>(schema: T, text: string, file: string): St
   throw identityProblems.IdentityFilesBroken({ file, reason: 'lacks what it should hold' })
 }
 
-async function openSigningKey(folder: string) {
-  const file = 'signing-key.json'
-  const path = join(folder, file)
-  let text = await readSecretFile(path)
-  if (text === undefined) {
-    const { privateKey } = await generateKeyPair(tokenAlgorithm, { extractable: true })
-    text = JSON.stringify(await exportJWK(privateKey))
-    await writeDurableFile(path, `${text}\n`)
-  }
-  const { kty, crv, x, y, d } = parseFile(keySchema, text, file)
-  try {
-    const signingKey = await importJWK({ kty, crv, x, y, d }, tokenAlgorithm)
-    const verifyingKey = await importJWK({ kty, crv, x, y }, tokenAlgorithm)
-    if (signingKey instanceof Uint8Array || verifyingKey instanceof Uint8Array) throw new Error('not a key pair')
-    const kid = await calculateJwkThumbprint({ kty, crv, x, y })
-    const publicJwk: PublicJwk = { kty, crv, x, y, kid, use: 'sig', alg: tokenAlgorithm }
-    return { signingKey, verifyingKey, publicJwk }
-  } catch (cause) {
-    throw identityProblems.IdentityFilesBroken({ file, reason: 'does not hold a usable key' }, { cause })
-  }
+/** The one key of servers before the key ring; its tokens are dead within an hour, so a new ring may take over. */
+async function hasFirstKey(folder: string): Promise<boolean> {
+  return (await readSecretFile(join(folder, 'signing-key.json'))) !== undefined
 }
 
 /**
- * Opens `<data>/identity`, making what is missing. Order of writes at first start: secret, key, and last the facts
+ * Opens `<data>/identity`, making what is missing. Order of writes at first start: secret, keys, and last the facts
  * (installation.json), so that a crash in between leaves nothing that the next start would misread. Throws
  * IdentityFilesBroken for damaged files: silently drawing new ids would orphan every resource of the old subscription.
  */
@@ -106,13 +67,13 @@ export async function openInstallation(dataFolder: string): Promise<Installation
   const factsPath = join(folder, 'installation.json')
   let text = await readSecretFile(factsPath)
   // Facts without a key mean that a file was lost, not a first start.
-  if (text !== undefined && (await readSecretFile(join(folder, 'signing-key.json'))) === undefined)
-    throw identityProblems.IdentityFilesBroken({ file: 'signing-key.json', reason: 'is missing' })
+  if (text !== undefined && !(await hasKeyRing(folder)) && !(await hasFirstKey(folder)))
+    throw identityProblems.IdentityFilesBroken({ file: 'keys.json', reason: 'is missing' })
   if (text === undefined) {
     const secret =
       (await readSecretFile(clientSecretFile))?.trim() || Buffer.from(randomBytes(32)).toString('base64url')
     await writeDurableFile(clientSecretFile, `${secret}\n`)
-    await openSigningKey(folder)
+    await openKeyRing(folder, systemClock.now())
     const facts: Static<typeof factsSchema> = {
       tenantId: randomUuid(),
       subscriptionId: randomUuid(),
@@ -132,7 +93,7 @@ export async function openInstallation(dataFolder: string): Promise<Installation
     clientId: facts.clientId,
     objectId: facts.objectId,
     clientSecretFile,
-    ...(await openSigningKey(folder)),
+    keys: await openKeyRing(folder, systemClock.now()),
     isClientSecret: (secret) => timingSafeEqual(Buffer.from(sha256(secret), 'hex'), expected),
   }
 }

@@ -38,9 +38,13 @@ suite('access tokens', () => {
     nbf: nowSeconds,
     exp: nowSeconds + 3_600,
   })
-  const forge = (claims: Record<string, unknown>, key: CryptoKey | Uint8Array = home.signingKey, header = {}) =>
+  const forge = (
+    claims: Record<string, unknown>,
+    key: CryptoKey | Uint8Array = home.keys.current().signingKey,
+    header = {},
+  ) =>
     new SignJWT({ ...goodClaims(), ...claims })
-      .setProtectedHeader({ alg: 'ES256', typ: 'JWT', kid: home.publicJwk.kid, ...header })
+      .setProtectedHeader({ alg: 'RS256', typ: 'JWT', kid: home.keys.current().publicJwk.kid, ...header })
       .sign(key)
   const authenticate = (header: string | undefined, at: Clock = clock) =>
     createAuthenticator({ installation: home, clock: at })(header)
@@ -81,10 +85,10 @@ suite('access tokens', () => {
     ['alg none', () => `${encode({ alg: 'none', typ: 'JWT' })}.${encode(goodClaims())}.`, 'InvalidAuthenticationToken'],
     [
       'HMAC with the public key as its secret',
-      () => forge({}, Buffer.from(JSON.stringify(home.publicJwk)), { alg: 'HS256' }),
+      () => forge({}, Buffer.from(JSON.stringify(home.keys.current().publicJwk)), { alg: 'HS256' }),
       'InvalidAuthenticationToken',
     ],
-    ['another key', async () => forge({}, (await generateKeyPair('ES256')).privateKey), 'InvalidAuthenticationToken'],
+    ['another key', async () => forge({}, (await generateKeyPair('RS256')).privateKey), 'InvalidAuthenticationToken'],
     ['changed claims', async () => tamper(await forge({}), { oid: 'root' }), 'InvalidAuthenticationToken'],
     [
       'changed claims that are also expired',
@@ -92,7 +96,11 @@ suite('access tokens', () => {
       'InvalidAuthenticationToken',
     ],
     ['not a token', () => 'abc', 'InvalidAuthenticationToken'],
-    ['other type of token', () => forge({}, home.signingKey, { typ: 'secevent+jwt' }), 'InvalidAuthenticationToken'],
+    [
+      'other type of token',
+      () => forge({}, home.keys.current().signingKey, { typ: 'secevent+jwt' }),
+      'InvalidAuthenticationToken',
+    ],
     ['issuer', () => forge({ iss: 'https://sts.windows.net/x/' }), 'InvalidAuthenticationTokenTenant'],
     ['tenant', () => forge({ tid: 'other' }), 'InvalidAuthenticationTokenTenant'],
     ['audience', () => forge({ aud: 'https://storage.azure.com' }), 'InvalidAuthenticationTokenAudience'],

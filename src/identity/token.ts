@@ -6,8 +6,8 @@ import type { Clock } from '../base/clock.ts'
 import { Problem } from '../base/problem.ts'
 import { randomUuid } from '../base/random.ts'
 import type { CallerFacts, CallerKind } from '../resources/behaviour.ts'
-import { tokenAlgorithm } from './installation.ts'
 import type { Installation } from './installation.ts'
+import { tokenAlgorithm } from './keys.ts'
 import { identityProblems } from './problems.ts'
 
 /** How long an access token is good for. */
@@ -23,6 +23,16 @@ export const armAudiences: readonly string[] = [
   `${armAudience}/`,
   'https://management.core.windows.net',
   'https://management.core.windows.net/',
+]
+
+/** Microsoft Graph, as far as the directory speaks it. */
+export const graphAudience = 'https://graph.microsoft.com'
+export const graphAudiences: readonly string[] = [
+  graphAudience,
+  `${graphAudience}/`,
+  '00000003-0000-0000-c000-000000000000',
+  'https://graph.windows.net',
+  'https://graph.windows.net/',
 ]
 
 /** Who a token speaks for: a caller, but for the name by which it is shown. */
@@ -45,7 +55,7 @@ export interface IssuedToken {
 }
 
 export interface TokenSigner {
-  /** Signs an access token for one of `armAudiences`, good for an hour from now. */
+  /** Signs an access token for one of `armAudiences` or `graphAudiences`, good for an hour from now. */
   sign(subject: TokenSubject, audience: string): Promise<IssuedToken>
 }
 
@@ -89,8 +99,9 @@ export function createTokenSigner(installation: Installation, clock: Clock): Tok
     async sign(subject, audience) {
       const nowSeconds = Math.floor(clock.now() / 1000)
       const expiresSeconds = nowSeconds + tokenLifetimeSeconds
+      const { publicJwk, signingKey } = installation.keys.current()
       const token = await new SignJWT(principalClaims(subject))
-        .setProtectedHeader({ alg: tokenAlgorithm, typ: 'JWT', kid: installation.publicJwk.kid })
+        .setProtectedHeader({ alg: tokenAlgorithm, typ: 'JWT', kid: publicJwk.kid })
         .setIssuer(issuerOf(subject.tenantId))
         .setSubject(subject.objectId)
         .setAudience(audience)
@@ -98,7 +109,7 @@ export function createTokenSigner(installation: Installation, clock: Clock): Tok
         .setNotBefore(nowSeconds)
         .setExpirationTime(expiresSeconds)
         .setJti(randomUuid())
-        .sign(installation.signingKey)
+        .sign(signingKey)
       return { token, notBeforeSeconds: nowSeconds, expiresSeconds }
     },
   }
@@ -126,7 +137,7 @@ function formatUtc(seconds: unknown): string {
   return typeof seconds === 'number' ? new Date(seconds * 1000).toISOString() : 'unknown'
 }
 
-function problemOf(error: unknown, nowMs: number): Problem {
+function problemOf(error: unknown, nowMs: number, allowed: readonly string[]): Problem {
   if (error instanceof Problem) return error
   if (error instanceof errors.JWTExpired)
     return identityProblems.ExpiredAuthenticationToken(
@@ -137,7 +148,7 @@ function problemOf(error: unknown, nowMs: number): Problem {
     const { payload, claim } = error
     if (claim === 'aud')
       return identityProblems.InvalidAuthenticationTokenAudience(
-        { audience: String(payload.aud), allowed: armAudiences },
+        { audience: String(payload.aud), allowed },
         { cause: error },
       )
     if (claim === 'nbf')
@@ -150,6 +161,8 @@ interface VerifierDeps {
   readonly installation: Installation
   readonly clock: Clock
   readonly isTenant: (tenantId: string) => Promise<boolean>
+  /** Whose tokens are taken; default: Azure Resource Manager's. */
+  readonly audiences?: readonly string[] | undefined
 }
 
 /**
@@ -157,15 +170,25 @@ interface VerifierDeps {
  * issuer and tenant, which must name the same tenant of this server. What an unsigned or foreign-signed token claims is
  * never looked at.
  */
-export function createTokenVerifier({ installation, clock, isTenant }: VerifierDeps): TokenVerifier {
+export function createTokenVerifier({
+  installation,
+  clock,
+  isTenant,
+  audiences = armAudiences,
+}: VerifierDeps): TokenVerifier {
+  const findKey = ({ kid }: { readonly kid?: string | undefined }): CryptoKey => {
+    const key = installation.keys.find(kid)
+    if (key === undefined) throw identityProblems.InvalidAuthenticationToken({})
+    return key.verifyingKey
+  }
   return {
     async verify(token) {
       const nowMs = clock.now()
       try {
-        const { payload } = await jwtVerify(token, installation.verifyingKey, {
+        const { payload } = await jwtVerify(token, findKey, {
           algorithms: [tokenAlgorithm],
           typ: 'JWT',
-          audience: [...armAudiences],
+          audience: [...audiences],
           currentDate: new Date(nowMs),
           clockTolerance: clockToleranceSeconds,
           requiredClaims: ['exp', 'nbf', 'iat', 'iss', 'oid', 'tid', 'appid'],
@@ -180,7 +203,7 @@ export function createTokenVerifier({ installation, clock, isTenant }: VerifierD
           })
         return principalOf(payload)
       } catch (error) {
-        throw problemOf(error, nowMs)
+        throw problemOf(error, nowMs, audiences)
       }
     },
   }
