@@ -2,6 +2,7 @@ import type { Migration } from './migration.rows.ts'
 import { mainRoad } from './migrations/0001-main-road.ts'
 import { directory } from './migrations/0002-directory.ts'
 import { subscriptionAlias } from './migrations/0002-subscription-alias.ts'
+import { signIn } from './migrations/0003-sign-in.ts'
 import { access } from './migrations/0004-access.ts'
 import { activity } from './migrations/0005-activity.ts'
 import { registrations } from './migrations/0005-registrations.ts'
@@ -17,6 +18,7 @@ export const migrations: readonly Migration[] = [
   mainRoad,
   directory,
   subscriptionAlias,
+  signIn,
   access,
   activity,
   registrations,

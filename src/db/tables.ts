@@ -10,6 +10,7 @@ export interface Tables {
   operation: OperationTable
   replica: ReplicaTable
   upload: UploadTable
+  sign_in_state: SignInStateTable
   tenant: TenantTable
   directory_object: DirectoryObjectTable
   directory_link: DirectoryLinkTable
@@ -328,6 +329,19 @@ export interface GalleryInviteTable {
   state: string
   decided_by: string
   decided_ms: number
+}
+
+/** What signing in remembers. Every secret value is here only as a keyed hash; payloads are encrypted. */
+export interface SignInStateTable {
+  /** `RefreshToken`, `Session` … */
+  kind: string
+  id_hash: string
+  grant_hash: string | null
+  uid_hash: string | null
+  user_code_hash: string | null
+  payload: string
+  consumed_ms: number | null
+  expires_ms: number
 }
 
 export type Db = Kysely<Tables>

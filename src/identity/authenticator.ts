@@ -18,12 +18,14 @@ export interface AuthenticatorDeps {
   readonly clock: Clock
   /** Whether a tenant is one of this server's; default: the installation's own tenant only. */
   readonly isTenant?: ((tenantId: string) => Promise<boolean>) | undefined
+  /** Whose tokens are taken; default: Azure Resource Manager's. */
+  readonly audiences?: readonly string[] | undefined
 }
 
 export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
   const { installation, clock } = deps
   const isTenant = deps.isTenant ?? (async (tenantId: string) => tenantId === installation.tenantId)
-  const verifier = createTokenVerifier({ installation, clock, isTenant })
+  const verifier = createTokenVerifier({ installation, clock, isTenant, audiences: deps.audiences })
   return async (header) => {
     if (header === undefined || header.trim() === '') throw identityProblems.AuthenticationMissing({})
     const token = header.length > longestHeader ? undefined : /^Bearer +([^\s]+) *$/i.exec(header)?.[1]

@@ -15,16 +15,59 @@ export function openidConfiguration(baseUrl: string, authority: string, form: 'v
     token_endpoint: `${protocol}/token`,
     device_authorization_endpoint: `${protocol}/devicecode`,
     jwks_uri: form === 'v2' ? `${home}/discovery/v2.0/keys` : `${home}/discovery/keys`,
-    token_endpoint_auth_methods_supported: ['client_secret_post', 'client_secret_basic'],
+    token_endpoint_auth_methods_supported: ['client_secret_post', 'client_secret_basic', 'private_key_jwt'],
     response_types_supported: ['code'],
-    response_modes_supported: ['query'],
-    subject_types_supported: ['pairwise'],
+    response_modes_supported: ['query', 'fragment', 'form_post'],
+    end_session_endpoint: `${protocol}/logout`,
+    subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: ['RS256'],
-    grant_types_supported: ['client_credentials'],
-    scopes_supported: ['openid'],
-    claims_supported: ['sub', 'iss', 'aud', 'exp', 'iat', 'nbf', 'oid', 'tid', 'appid', 'ver'],
+    grant_types_supported: [
+      'authorization_code',
+      'client_credentials',
+      'password',
+      'refresh_token',
+      'urn:ietf:params:oauth:grant-type:device_code',
+    ],
+    code_challenge_methods_supported: ['S256'],
+    scopes_supported: ['openid', 'profile', 'email', 'offline_access'],
+    claims_supported: [
+      'sub',
+      'iss',
+      'aud',
+      'exp',
+      'iat',
+      'nonce',
+      'oid',
+      'tid',
+      'preferred_username',
+      'upn',
+      'name',
+      'email',
+      'ver',
+    ],
     tenant_region_scope: null,
     cloud_instance_name: new URL(baseUrl).host,
+  }
+}
+
+/** What MSAL asks before it trusts an authority: this server vouches for itself under the host that was asked. */
+export function instanceDiscovery(baseUrl: string) {
+  const { host } = new URL(baseUrl)
+  return {
+    tenant_discovery_endpoint: `${baseUrl}/common/v2.0/.well-known/openid-configuration`,
+    'api-version': '1.1',
+    metadata: [{ preferred_network: host, preferred_cache: host, aliases: [host] }],
+  }
+}
+
+/** MSAL asks before it sends a password; every account is kept here, and the answer does not tell which exist. */
+export function userRealm(baseUrl: string, name: string) {
+  return {
+    ver: '1.0',
+    account_type: 'Managed',
+    domain_name: name.slice(name.lastIndexOf('@') + 1),
+    cloud_instance_name: new URL(baseUrl).host,
+    cloud_audience_urn: 'urn:federation:MicrosoftOnline',
   }
 }
 

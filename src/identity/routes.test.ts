@@ -1,20 +1,15 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { after, before, beforeEach, suite, test } from 'node:test'
-import fastify from 'fastify'
 import type { FastifyInstance } from 'fastify'
 import { createLocalJWKSet, jwtVerify } from 'jose'
 import { systemClock } from '../base/clock.ts'
-import { silentLogger } from '../base/logger.ts'
 import { createAuthenticator } from './authenticator.ts'
-import { openInstallation } from './installation.ts'
+import { openIdentity } from './identity.fixture.ts'
+import type { TestIdentity } from './identity.fixture.ts'
 import type { Installation } from './installation.ts'
-import { registerIdentity } from './routes.ts'
 
 suite('sign-in', () => {
-  let data = ''
+  let identity: TestIdentity
   let home: Installation
   let secret = ''
   let app: FastifyInstance
@@ -24,19 +19,12 @@ suite('sign-in', () => {
   const base = `http://${host}`
 
   before(async () => {
-    data = await mkdtemp(join(tmpdir(), 'goldleaf-sign-in-'))
-    home = await openInstallation(data)
-    secret = (await readFile(home.clientSecretFile, 'utf8')).trim()
+    identity = await openIdentity(clock)
+    ;({ home, secret } = identity)
   })
-  after(() => rm(data, { recursive: true }))
+  after(() => identity[Symbol.asyncDispose]())
   beforeEach(() => {
-    app = fastify({ routerOptions: { ignoreDuplicateSlashes: true, caseSensitive: false } })
-    registerIdentity(app, {
-      installation: home,
-      logger: silentLogger,
-      clock,
-      baseUrlOf: (request) => `http://${request.headers.host}`,
-    })
+    app = identity.createApp()
   })
 
   const good = () => ({
@@ -99,7 +87,7 @@ suite('sign-in', () => {
     ['unknown client', { client_id: '00000000-0000-0000-0000-000000000000' }, 400, 'unauthorized_client', 700016],
     ['no client', { client_id: undefined }, 400, 'invalid_request', 900144],
     ['no grant type', { grant_type: '' }, 400, 'invalid_request', 900144],
-    ['password grant', { grant_type: 'password' }, 400, 'unsupported_grant_type', 70003],
+    ['another grant', { grant_type: 'implicit' }, 400, 'unsupported_grant_type', 70003],
     ['no scope', { scope: undefined }, 400, 'invalid_scope', 1002012],
     ['scope of another resource', { scope: 'https://vault.azure.net/.default' }, 400, 'invalid_resource', 500011],
     ['scope of another host', { scope: 'http://evil.test/.default' }, 400, 'invalid_resource', 500011],

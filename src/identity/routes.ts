@@ -2,14 +2,26 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { systemClock } from '../base/clock.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
-import { jwks, metadataEndpoints, openidConfiguration } from './discovery.ts'
+import type { Directory } from '../directory/directory.ts'
+import type { Db } from '../db/tables.ts'
+import { createPasswordCheck } from './accounts.ts'
+import { getAuthority } from './clients.ts'
+import { instanceDiscovery, jwks, metadataEndpoints, openidConfiguration, userRealm } from './discovery.ts'
 import type { Installation } from './installation.ts'
-import { createSignIn, isTenant, unknownTenant } from './sign-in.ts'
-import type { EndpointForm } from './sign-in.ts'
+import { createIssuer } from './issuer.ts'
+import { SignInError, signInErrorBody } from './sign-in-error.ts'
+import { createSignInState } from './sign-in-state.ts'
+import type { SignInState } from './sign-in-state.ts'
+import { formOf, mountPathOf, mounts, registerSignIn, segmentOf } from './sign-in-routes.ts'
+import type { Mount, MountRequest } from './sign-in-routes.ts'
+import { createFailureCounter } from './throttle.ts'
+import { answerTokenRequest } from './token-endpoint.ts'
 import { createTokenSigner } from './token.ts'
 
 export interface IdentityDeps {
   readonly installation: Installation
+  readonly directory: Directory
+  readonly db: Db
   readonly logger: Logger
   readonly clock?: Clock | undefined
   /** `scheme://host` of a request; refuses hosts that are none, because they are reflected (src/http baseUrlOf). */
@@ -19,17 +31,26 @@ export interface IdentityDeps {
 }
 
 /** A token request is a few hundred bytes. */
-const bodyLimitBytes = 65_536
+const bodyLimitBytes = 56 * 1024
+/** After so many refusals of one peer in a window, further ones answer 429. */
+const failureLimit = { failures: 10, windowMs: 60_000 }
 
 /** Tokens and their refusals must not rest in any cache (RFC 6749 section 5.1). */
-function forbidCaching(reply: FastifyReply): void {
-  reply.header('cache-control', 'no-store').header('pragma', 'no-cache')
+function forbidCaching(reply: FastifyReply): FastifyReply {
+  return reply.header('cache-control', 'no-store').header('pragma', 'no-cache')
+}
+
+/** What signing in keeps; its `sweep` is for a schedule. */
+export function openSignInState(
+  deps: Pick<IdentityDeps, 'installation' | 'db'> & { readonly clock: Clock },
+): SignInState {
+  return createSignInState({ db: deps.db, seal: deps.installation.keys.seal, clock: deps.clock })
 }
 
 /**
- * Registers sign-in and discovery: token endpoints (v1, v2 and ADFS forms), openid-configuration documents, JWKS and
- * `/metadata/endpoints`. In a scope of its own, so that its urlencoded parser is nobody else's. None of these need a
- * token. The full issuer (users, device code, refresh) is a later issue and replaces these routes.
+ * Registers sign-in and discovery: the protocol of Entra ID at its addresses (v1, v2 and ADFS forms), openid documents,
+ * keys and `/metadata/endpoints`. In a scope of its own, so that its urlencoded parser is nobody else's. None of these
+ * need a token.
  */
 export function registerIdentity(app: FastifyInstance, deps: IdentityDeps): void {
   void app.register(async (scope) => {
@@ -38,44 +59,81 @@ export function registerIdentity(app: FastifyInstance, deps: IdentityDeps): void
       { parseAs: 'string', bodyLimit: bodyLimitBytes },
       (_request, body, done) => done(null, new URLSearchParams(String(body))),
     )
-    registerTokenEndpoints(scope, deps)
+    registerProtocol(scope, deps)
     registerDiscovery(scope, deps)
   })
 }
 
-type TenantRequest = FastifyRequest<{ Params: { tenant?: string } }>
-
-function registerTokenEndpoints(scope: FastifyInstance, deps: IdentityDeps): void {
-  const { installation, logger, clock = systemClock } = deps
-  const signIn = createSignIn({ installation, clock, signer: createTokenSigner(installation, clock) })
-  const answer = (form: EndpointForm) => async (request: TenantRequest, reply: FastifyReply) => {
-    const { status, body, retryAfterSeconds } = await signIn({
-      form,
-      tenant: request.params.tenant ?? 'adfs',
-      // JSON or nothing counts as an empty form: the answer then names the parameter that is missing.
-      fields: request.body instanceof URLSearchParams ? request.body : new URLSearchParams(),
-      authorizationHeader: request.headers.authorization,
-      baseUrl: deps.baseUrlOf(request),
-      peer: request.ip,
-    })
-    forbidCaching(reply)
-    if (status !== 200) logger.warn({ peer: request.ip, error: body['error_description'] }, 'sign-in refused')
+function registerProtocol(scope: FastifyInstance, deps: IdentityDeps): void {
+  const { installation, directory, logger, clock = systemClock, baseUrlOf } = deps
+  const { keys, tenantId: homeTenantId } = installation
+  const state = openSignInState({ ...deps, clock })
+  const failures = createFailureCounter(clock, failureLimit)
+  const issuer = createIssuer({ directory, keys, state, clock, logger, countFailure: (peer) => failures.count(peer) })
+  const checkPassword = createPasswordCheck({ directory, clock })
+  const signer = createTokenSigner(installation, clock)
+  const refuse = (error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+    if (!(error instanceof SignInError)) throw error
+    const refusal = slowDown(error, failures.count(request.ip))
+    const body = signInErrorBody(refusal, clock)
+    logger.warn({ peer: request.ip, error: body['error_description'] }, 'sign-in refused')
+    const { retryAfterSeconds } = refusal
     if (retryAfterSeconds !== undefined) reply.header('retry-after', String(retryAfterSeconds))
-    return reply.code(status).send(body)
+    return forbidCaching(reply).code(refusal.status).send(body)
   }
-  scope.post('/adfs/oauth2/token', answer('v2'))
-  scope.post('/:tenant/oauth2/token', answer('v1'))
-  scope.post('/:tenant/oauth2/v2.0/token', answer('v2'))
+  const token = (mount: Mount) => async (request: MountRequest, reply: FastifyReply) => {
+    try {
+      const asked = {
+        form: mount.form,
+        segment: segmentOf(request),
+        fields: formOf(request),
+        baseUrl: baseUrlOf(request),
+        mountPath: mountPathOf(request, mount),
+      }
+      const tokenDeps = { directory, issuer, state, signer, checkPassword, clock, homeTenantId }
+      const body = await answerTokenRequest(tokenDeps, asked, request, reply)
+      return body === undefined ? undefined : forbidCaching(reply).send(body)
+    } catch (error) {
+      return refuse(error, request, reply)
+    }
+  }
+  const csrfKey = keys.derive('sign-in forms')
+  for (const mount of mounts) {
+    scope.post(`${mount.prefix}/token`, token(mount))
+    registerSignIn(scope, { directory, issuer, checkPassword, homeTenantId, csrfKey, baseUrlOf, refuse }, mount)
+  }
 }
 
+/** Right secrets are served also while a peer's refusals are slowed down: they have 256 random bits. */
+function slowDown(error: SignInError, waitSeconds: number): SignInError {
+  if (waitSeconds === 0 || error.status === 429) return error
+  return new SignInError(
+    429,
+    'temporarily_unavailable',
+    50196,
+    `Too many failed sign-ins from this address. Wait ${waitSeconds} seconds, then correct the request; the last failure was: ${error.message}`,
+    { retryAfterSeconds: waitSeconds },
+  )
+}
+
+type TenantRequest = MountRequest
+
 function registerDiscovery(scope: FastifyInstance, deps: IdentityDeps): void {
-  const { installation, baseUrlOf } = deps
+  const { installation, directory, baseUrlOf, clock = systemClock } = deps
   const openid = (form: 'v1' | 'v2' | 'adfs') => async (request: TenantRequest, reply: FastifyReply) => {
-    const { tenant = 'adfs' } = request.params
-    if (isTenant(installation, tenant))
-      return openidConfiguration(baseUrlOf(request), tenant, form, installation.tenantId)
-    return reply.code(400).send({ error: 'invalid_tenant', error_description: `AADSTS90002: ${unknownTenant(tenant)}` })
+    const segment = segmentOf(request)
+    try {
+      const { tenantId = installation.tenantId } = await getAuthority(directory, segment)
+      return openidConfiguration(baseUrlOf(request), segment, form, tenantId)
+    } catch (error) {
+      if (!(error instanceof SignInError)) throw error
+      return reply.code(400).send(signInErrorBody(error, clock))
+    }
   }
+  scope.get('/common/discovery/instance', async (request) => instanceDiscovery(baseUrlOf(request)))
+  scope.get<{ Params: { name: string } }>('/common/userrealm/:name', async (request) =>
+    userRealm(baseUrlOf(request), request.params.name),
+  )
   scope.get('/adfs/.well-known/openid-configuration', openid('adfs'))
   scope.get('/:tenant/.well-known/openid-configuration', openid('v1'))
   scope.get('/:tenant/v2.0/.well-known/openid-configuration', openid('v2'))

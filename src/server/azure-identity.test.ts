@@ -1,45 +1,37 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { readFile } from 'node:fs/promises'
 import { after, before, suite, test } from 'node:test'
 import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import { ClientSecretCredential } from '@azure/identity'
 import fastify from 'fastify'
 import { systemClock } from '../base/clock.ts'
-import { silentLogger } from '../base/logger.ts'
 import { createAuthenticator } from '../identity/authenticator.ts'
-import { openInstallation } from '../identity/installation.ts'
+import { openIdentity } from '../identity/identity.fixture.ts'
+import type { TestIdentity } from '../identity/identity.fixture.ts'
 import type { Installation } from '../identity/installation.ts'
-import { registerIdentity } from '../identity/routes.ts'
 import { certificateNames, openTls } from './tls.ts'
 
 suite('@azure/identity signs in over HTTPS, trusting only our authority', () => {
-  let data = ''
+  let identity: TestIdentity
   let base = ''
   let secret = ''
   let home: Installation
   let close = async (): Promise<void> => {}
 
   before(async () => {
-    data = await mkdtemp(join(tmpdir(), 'goldleaf-azure-identity-'))
-    home = await openInstallation(data)
-    secret = (await readFile(home.clientSecretFile, 'utf8')).trim()
-    const { cert, key, caFile } = await openTls(data, certificateNames(['127.0.0.1'], []), systemClock)
+    identity = await openIdentity(systemClock)
+    ;({ home, secret } = identity)
+    const { cert, key, caFile } = await openTls(identity.data, certificateNames(['127.0.0.1'], []), systemClock)
     // What NODE_EXTRA_CA_CERTS does, for this process.
     setDefaultCACertificates([...getCACertificates(), await readFile(caFile, 'utf8')])
     const app = fastify({ https: { cert, key } })
-    registerIdentity(app, {
-      installation: home,
-      logger: silentLogger,
-      baseUrlOf: (request) => `${request.protocol}://${request.headers.host}`,
-    })
+    identity.register(app)
     base = await app.listen({ host: '127.0.0.1', port: 0 })
     close = () => app.close()
   })
   after(async () => {
     await close()
-    await rm(data, { recursive: true })
+    await identity[Symbol.asyncDispose]()
   })
 
   const credential = (clientSecret: string) =>

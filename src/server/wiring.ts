@@ -52,8 +52,8 @@ import { createAuthenticator } from '../identity/authenticator.ts'
 import type { Authorizer } from '../identity/authorizer.ts'
 import { openInstallation } from '../identity/installation.ts'
 import type { Installation } from '../identity/installation.ts'
-import { registerIdentity } from '../identity/routes.ts'
-import { issuerOf } from '../identity/token.ts'
+import { openSignInState, registerIdentity } from '../identity/routes.ts'
+import { armAudiences, graphAudiences, issuerOf } from '../identity/token.ts'
 import { settleResource } from '../resources/settle.rows.ts'
 import { checkSubscriptionState } from '../resources/subscription-state.ts'
 import { insertSubscription } from '../resources/subscription.rows.ts'
@@ -137,6 +137,9 @@ export async function wire(config: ServerConfig, clock: Clock, logger: Logger): 
   const gallery = galleryDependencies(room, transfer, compute, sweeper, ownAddresses)
   const work = cleanup.use(createWorkEngine(room, gallery, compute))
   addSchedules(work, sweeper, transfer, room)
+  const signInState = openSignInState({ installation, db, clock })
+  work.every('sweep-sign-in', sweepEveryMs, () => signInState.sweep())
+  work.every('refresh-keys', sweepEveryMs, () => installation.keys.refresh(clock.now()))
   work.every('purge-recycle-bins', purgeEveryMs, (signal) => purgeOverdue(gallery, signal))
   const parts = cleanup.move()
   return {
@@ -167,15 +170,19 @@ interface Parts {
 function registerRoutes(app: FastifyInstance, parts: Parts): void {
   const { room, installation, directory, transfer, compute, gallery, work } = parts
   const { config, db, stores, regions, clock, logger, activity } = room
-  const authenticate = createAuthenticator({ installation, clock })
+  const isTenant = async (tenantId: string): Promise<boolean> => (await directory.findTenant(tenantId)) !== undefined
+  const authenticate = createAuthenticator({ installation, clock, isTenant })
+  // Clients that know no Graph of their own ask for ARM's audience there too (`graphAudience` of the metadata).
+  const audiences = [...armAudiences, ...graphAudiences]
+  const authenticateGraph = createAuthenticator({ installation, clock, isTenant, audiences })
   const access = createAccess({ db, clock, directory, issuerOf })
   const authorize: Authorizer = async (caller, action, scope) => {
     await access.authorize(caller, action, scope)
     await checkSubscriptionState(db, action, scope)
   }
-  registerIdentity(app, { installation, logger, clock, baseUrlOf })
+  registerIdentity(app, { installation, directory, db, logger, clock, baseUrlOf })
   registerTenants(app, { room: parts.directoryRoom, authenticate })
-  registerGraph(app, { room: parts.directoryRoom, directory, logger, authenticate })
+  registerGraph(app, { room: parts.directoryRoom, directory, logger, authenticate: authenticateGraph })
   registerTransfer(app, {
     ...transfer,
     db,

@@ -1,0 +1,60 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import fastify from 'fastify'
+import type { FastifyInstance } from 'fastify'
+import type { Clock } from '../base/clock.ts'
+import { silentLogger } from '../base/logger.ts'
+import { openDatabase } from '../db/open.ts'
+import { openDirectory } from '../directory/open-directory.ts'
+import type { DirectoryRoom } from '../directory/room.ts'
+import { ensureInstallation } from '../directory/tenants.ts'
+import { openInstallation } from './installation.ts'
+import { registerIdentity } from './routes.ts'
+
+/** An installation in a folder of its own, with a directory and the routes of sign-in. */
+export async function openIdentity(clock: Clock) {
+  const data = await mkdtemp(join(tmpdir(), 'goldleaf-identity-'))
+  const home = await openInstallation(data)
+  const database = await openDatabase({ path: ':memory:', clock })
+  const { db } = database
+  const { tenantId, objectId, clientId: appId } = home
+  const room: DirectoryRoom = {
+    db,
+    clock,
+    operator: { tenantId, objectId, appId, isSecret: (secret) => home.isClientSecret(secret) },
+    onDeleted: async () => {},
+  }
+  await ensureInstallation(room)
+  const directory = openDirectory(room)
+  const register = (app: FastifyInstance): void =>
+    registerIdentity(app, {
+      installation: home,
+      directory,
+      db,
+      logger: silentLogger,
+      clock,
+      baseUrlOf: (request) => `${request.protocol}://${request.headers.host}`,
+    })
+  return {
+    data,
+    home,
+    db,
+    room,
+    directory,
+    secret: (await readFile(home.clientSecretFile, 'utf8')).trim(),
+    register,
+    /** A fresh app: what is counted per peer begins anew. */
+    createApp(): FastifyInstance {
+      const app = fastify({ routerOptions: { ignoreDuplicateSlashes: true, caseSensitive: false } })
+      register(app)
+      return app
+    },
+    async [Symbol.asyncDispose]() {
+      await database.close()
+      await rm(data, { recursive: true })
+    },
+  }
+}
+
+export type TestIdentity = Awaited<ReturnType<typeof openIdentity>>
