@@ -6,6 +6,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Clock } from '../base/clock.ts'
 import { silentLogger } from '../base/logger.ts'
 import { openDatabase } from '../db/open.ts'
+import type { Directory } from '../directory/directory.ts'
 import { openDirectory } from '../directory/open-directory.ts'
 import type { DirectoryRoom } from '../directory/room.ts'
 import { ensureInstallation } from '../directory/tenants.ts'
@@ -13,7 +14,7 @@ import { openInstallation } from './installation.ts'
 import { registerIdentity } from './routes.ts'
 
 /** An installation in a folder of its own, with a directory and the routes of sign-in. */
-export async function openIdentity(clock: Clock) {
+export async function openIdentity(clock: Clock, changes: Partial<Directory> = {}) {
   const data = await mkdtemp(join(tmpdir(), 'goldleaf-identity-'))
   const home = await openInstallation(data)
   const database = await openDatabase({ path: ':memory:', clock })
@@ -26,7 +27,7 @@ export async function openIdentity(clock: Clock) {
     onDeleted: async () => {},
   }
   await ensureInstallation(room)
-  const directory = openDirectory(room)
+  const directory: Directory = { ...openDirectory(room), ...changes }
   const register = (app: FastifyInstance): void =>
     registerIdentity(app, {
       installation: home,

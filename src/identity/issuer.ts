@@ -128,6 +128,8 @@ function innerRequest(
   Object.assign(req, { originalUrl: `${facts.mountPath}${path}` })
   if (body !== undefined && body.length > 0) req.push(body)
   req.push(null)
+  // Or its end would count as a broken connection, and close it.
+  req.complete = true
   return req
 }
 
