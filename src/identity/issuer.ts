@@ -1,7 +1,7 @@
 import type { EventEmitter } from 'node:events'
 import { IncomingMessage } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import Provider, { errors, interactionPolicy } from 'oidc-provider'
+import { Provider, errors, interactionPolicy } from 'oidc-provider'
 import type { Account, Configuration, KoaContextWithOIDC } from 'oidc-provider'
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'

@@ -35,7 +35,7 @@ export interface SignInState {
 function parsePayload(text: string): AdapterPayload {
   const value: unknown = JSON.parse(text)
   if (!isJsonObject(value)) throw new Error('a sealed payload is not an object')
-  return value as AdapterPayload
+  return value
 }
 
 /**

@@ -311,7 +311,7 @@ suite('users sign in', () => {
     assert.equal((await refresh(first.refresh_token)).statusCode, 400)
     const raced = await getCode()
     const statuses = await Promise.all([redeem(raced), redeem(raced)])
-    assert.deepEqual(statuses.map(({ statusCode }) => statusCode).toSorted(), [200, 400])
+    assert.deepEqual(new Set(statuses.map(({ statusCode }) => statusCode)), new Set([200, 400]))
   })
 
   const badRedemptions: readonly (readonly [why: string, change: Record<string, string>, code: number])[] = [
