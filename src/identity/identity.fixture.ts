@@ -25,6 +25,7 @@ export async function openIdentity(clock: Clock, changes: Partial<Directory> = {
     clock,
     operator: { tenantId, objectId, appId, isSecret: (secret) => home.isClientSecret(secret) },
     onDeleted: async () => {},
+    onOperatorAdmitted: async () => {},
   }
   await ensureInstallation(room)
   const directory: Directory = { ...openDirectory(room), ...changes }
