@@ -2,19 +2,28 @@ import type { ActivityLog } from '../activity/activity-log.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
 import type { RegionDirectory } from '../base/region.ts'
+import type { ProxyTypeDeclaration } from '../contract/proxy-type.ts'
 import type { ResourceTypeDeclaration } from '../contract/resource-type.ts'
 import type { ServiceDeclaration } from '../contract/services.ts'
 import type { Db, Tx } from '../db/tables.ts'
 import type { Behaviour, CallerFacts } from '../resources/behaviour.ts'
 import type { ProviderList } from '../resources/provider-list.ts'
+import type { ProxyBehaviour } from '../resources/proxy.ts'
 import type { Work } from '../work/workflow.ts'
 import type { RateLimiter } from './rate-limits.ts'
+
+export interface Proxy {
+  readonly type: ProxyTypeDeclaration
+  readonly behaviour: ProxyBehaviour
+}
 
 export interface ArmOptions {
   /** Every declared type; routes, api-versions and permissions follow from it. */
   readonly types: readonly ResourceTypeDeclaration[]
   /** What gives types their meaning; a type without one is plain data. */
   readonly behaviours: readonly Behaviour[]
+  /** Read-only views in regions, each with its behaviour. */
+  readonly proxies?: readonly Proxy[] | undefined
   readonly db: Db
   readonly work: Work
   /** Is told of every request that does more than read. */
@@ -64,6 +73,7 @@ export interface Engine extends ArmOptions {
   readonly retryAfterSeconds: number
   readonly pageSize: number
   readonly cancelTimeoutMs: number
+  readonly proxies: readonly Proxy[]
   findType(type: string): ResourceTypeDeclaration | undefined
   behaviour(type: string): Behaviour | undefined
 }
@@ -80,6 +90,7 @@ export function createEngine(options: ArmOptions): Engine {
     authorize: (caller, action, scope) => options.authorize(caller, action, scope),
     listTenantsOf: (caller) => options.listTenantsOf(caller),
     findPrincipalKind: (tenantId, objectId) => options.findPrincipalKind(tenantId, objectId),
+    proxies: options.proxies ?? [],
     retryAfterSeconds: options.retryAfterSeconds ?? 1,
     pageSize: options.pageSize ?? 50,
     cancelTimeoutMs: options.cancelTimeoutMs ?? 30_000,

@@ -1,5 +1,6 @@
 import type { JsonObject } from '../base/json.ts'
 import { resourcesApiVersions } from '../contract/api-versions.ts'
+import { versionsOf } from '../contract/proxy-type.ts'
 import { registrationFree } from '../contract/services.ts'
 import { pageResources } from '../resources/resource.rows.ts'
 import type { Subscription } from '../resources/subscription.rows.ts'
@@ -145,11 +146,20 @@ function showProvider(
     apiVersions: apiVersions.toReversed(),
     capabilities: 'None',
   }))
+  const proxies = engine.proxies
+    .map(({ type }) => type)
+    .filter((type) => isOwn(type) && versionsOf(type).length > 0)
+    .map((type) => ({
+      resourceType: splitType(type.type)[1],
+      locations,
+      apiVersions: versionsOf(type).toReversed(),
+      capabilities: 'None',
+    }))
   return {
     id: `${base}/providers/${namespace}`,
     namespace,
     registrationPolicy: registrationFree.includes(namespace) ? 'RegistrationFree' : 'RegistrationRequired',
     ...(subscription === undefined ? {} : { registrationState }),
-    resourceTypes: [...resourceTypes, ...others],
+    resourceTypes: [...resourceTypes, ...proxies, ...others],
   }
 }

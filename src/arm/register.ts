@@ -4,7 +4,7 @@ import type { ResourceTypeDeclaration } from '../contract/resource-type.ts'
 import { runAction } from './action.ts'
 import { addActivityRoutes } from './activity-log.ts'
 import { handler, type Call } from './call.ts'
-import { createEngine, splitType, type ArmOptions, type Engine } from './engine.ts'
+import { createEngine, splitType, type ArmOptions, type Engine, type Proxy } from './engine.ts'
 import { addFeatureRoutes } from './features.ts'
 import { listGenericResources } from './generic-list.ts'
 import { allOperationSegments } from './operation-answers.ts'
@@ -12,6 +12,7 @@ import { readOperation } from './operations.ts'
 import { armProblems } from './problems.ts'
 import { addProviderLists } from './provider-lists.ts'
 import { addProviderRoutes, namespacesOf } from './providers.ts'
+import { listProxies, proxyPath, readProxy, runProxyAction } from './proxies.ts'
 import { checkExistence, findParentType, listByType, listUnderParent, readResource } from './read.ts'
 import { deleteTarget } from './remove.ts'
 import { deleteResourceGroup, readGroupDeletion } from './resource-groups.ts'
@@ -47,6 +48,7 @@ export function registerArm(app: FastifyInstance, options: ArmOptions): Engine {
     if (type.type === resourceGroupType) addGroupRoutes(engine, type, route)
     else addTypeRoutes(engine, type, route)
   }
+  for (const proxy of engine.proxies) addProxyRoutes(engine, proxy, route)
   addOperationRoutes(engine, route)
   const methods: HTTPMethods[] = ['GET', 'HEAD', 'PUT', 'PATCH', 'POST', 'DELETE']
   for (const url of ['/subscriptions/*', '/providers/*', '/tenants/*'])
@@ -95,6 +97,15 @@ function addTypeRoutes(engine: Engine, type: ResourceTypeDeclaration, route: Rou
     route(action.method ?? 'POST', `${itemUrl}/${action.name}`, (call) => runAction(engine, call, type, action))
 }
 
+function addProxyRoutes(engine: Engine, proxy: Proxy, route: Routes): void {
+  const { type } = proxy
+  const item = proxyPath(type)
+  if (type.getVersions) route('GET', item, (call) => readProxy(engine, call, proxy))
+  if (type.listVersions) route('GET', item.slice(0, item.lastIndexOf('/')), (call) => listProxies(engine, call, proxy))
+  for (const action of type.actions)
+    route('POST', `${item}/${action.name}`, (call) => runProxyAction(engine, call, proxy, action))
+}
+
 function addItemRoutes(engine: Engine, type: ResourceTypeDeclaration, itemUrl: string, route: Routes): void {
   route('GET', itemUrl, (call) => readResource(engine, call, type))
   route('HEAD', itemUrl, (call) => checkExistence(engine, call, type))
@@ -123,7 +134,10 @@ function explainMissing(engine: Engine, call: Call): Error {
   if (!namespacesOf(engine).some((name) => name.toLowerCase() === namespace.toLowerCase()))
     return armProblems.InvalidResourceNamespace({ namespace })
   const asked = rest.filter((_, index) => index % 2 === 0).join('/')
-  return engine.findType(`${namespace}/${asked}`)
+  const isKnown =
+    engine.findType(`${namespace}/${asked}`) ??
+    engine.proxies.find(({ type }) => type.type.toLowerCase() === `${namespace}/${asked}`.toLowerCase())
+  return isKnown
     ? armProblems.MethodNotAllowed({ method, path })
     : armProblems.InvalidResourceType({ namespace, apiVersion })
 }

@@ -161,7 +161,7 @@ export async function createWorld(
     limits: { ...defaultComputeLimits, maximumMemoryMiB: 128 },
     provider: makeProvider(folder),
     diskBytes: uploads.bytes,
-    async resolveImage(id) {
+    async resolveImage({ id = '' }) {
       const image = images.get(id)
       if (!image) throw new Error(`no image ${id}`)
       return image

@@ -37,10 +37,10 @@ export interface Compute extends AsyncDisposable {
 export async function createCompute(given: ComputeDependencies): Promise<Compute> {
   const deps: ComputeDependencies = {
     ...given,
-    resolveImage: (id, location, context) =>
-      isManagedImageId(id)
-        ? resolveManagedImage(id, location, context, given)
-        : given.resolveImage(id, location, context),
+    resolveImage: (reference, consumer, context) =>
+      reference.id !== undefined && isManagedImageId(reference.id)
+        ? resolveManagedImage(reference.id, consumer.location, context, given)
+        : given.resolveImage(reference, consumer, context),
   }
   const runner = await openMachineRunner(deps)
   followExits(deps, runner)

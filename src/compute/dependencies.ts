@@ -3,7 +3,7 @@ import type { Logger } from '../base/logger.ts'
 import type { RegionDirectory } from '../base/region.ts'
 import type { Db } from '../db/tables.ts'
 import type { FoundSource } from '../gallery/dependencies.ts'
-import type { ResolvedImage } from '../gallery/resolve-image.ts'
+import type { ImageConsumer, ImageReference, ResolvedImage } from '../gallery/resolve-image.ts'
 import type { RequestContext } from '../resources/behaviour.ts'
 import type { DiskStores, StorageClass } from '../store/disk-store.ts'
 import type { DiskBytes } from './disk-bytes.ts'
@@ -35,10 +35,13 @@ export interface ComputeDependencies {
   readonly limits: ComputeLimits
   readonly provider: HypervisorProvider
   readonly diskBytes: DiskBytes
-  /** Resolves a version or a definition (its latest there); throws GalleryImageNotFound, checks the right to read. */
+  /**
+   * Resolves a version or a definition (its latest there), by its id or as it is shared; throws GalleryImageNotFound,
+   * checks the right to read or that it is shared.
+   */
   readonly resolveImage: (
-    imageId: string,
-    location: string,
+    reference: ImageReference,
+    consumer: ImageConsumer,
     context: Pick<RequestContext, 'authorize'>,
   ) => Promise<ResolvedImage>
   /** VHDs in this server's own storage, as disks and images name them. */

@@ -10,6 +10,7 @@ import { findResource, lockResource } from '../resources/resource.rows.ts'
 import type { Draft, Resource } from '../resources/resource.ts'
 import { diskTypes, factsMember, type ComputeDependencies } from './dependencies.ts'
 import { diskProperties, findDiskFacts, formatDiskFacts, type DiskFacts, type StoredBytes } from './disk-facts.ts'
+import { namesImage } from './image-reference.ts'
 import { placeOf } from './place.ts'
 import { computeProblems } from './problems.ts'
 
@@ -98,8 +99,9 @@ async function imageOrigin(
   deps: ComputeDependencies,
 ): Promise<Origin> {
   const reference = galleryImageReference ?? imageReference
-  if (reference?.id === undefined) throw missing('disk.creationData.galleryImageReference')
-  const image = await deps.resolveImage(reference.id, placeOf(change.after), context)
+  if (!namesImage(reference)) throw missing('disk.creationData.galleryImageReference')
+  const consumer = { subscriptionId: change.id.subscriptionId, location: placeOf(change.after) }
+  const image = await deps.resolveImage(reference, consumer, context)
   const lun = reference.lun ?? 'os'
   const found = image.disks.find((disk) => disk.lun === lun)
   if (!found)

@@ -4,12 +4,13 @@ import { randomUuid } from '../base/random.ts'
 import { GiB } from '../base/units.ts'
 import { diskNameRule } from '../contract/names.ts'
 import type { VirtualMachineProperties } from '../contract/virtual-machines.ts'
-import type { ResolvedDisk, ResolvedImage } from '../gallery/resolve-image.ts'
+import type { ImageReference, ResolvedDisk, ResolvedImage } from '../gallery/resolve-image.ts'
 import type { Change, RequestContext } from '../resources/behaviour.ts'
 import { findResource } from '../resources/resource.rows.ts'
 import type { Draft, Resource } from '../resources/resource.ts'
 import { diskType, factsMember, type ComputeDependencies } from './dependencies.ts'
 import { diskProperties } from './disk-facts.ts'
+import { namesImage } from './image-reference.ts'
 import { placeOf } from './place.ts'
 import { computeProblems } from './problems.ts'
 import { takeSecrets, type Provision } from './seed.ts'
@@ -198,11 +199,12 @@ async function originOf(
   profile: StorageProfile,
   attaching: Attaching,
 ): Promise<{ readonly image: ResolvedImage; readonly os: readonly VmDiskFacts[] }> {
-  const { after, context, deps } = attaching
+  const { change, after, context, deps } = attaching
+  const consumer = { subscriptionId: change.id.subscriptionId, location: placeOf(after) }
   const createOption = profile.osDisk?.createOption ?? 'FromImage'
   switch (createOption) {
     case 'FromImage':
-      return { image: await deps.resolveImage(imageIdOf(profile), placeOf(after), context), os: [] }
+      return { image: await deps.resolveImage(imageOf(profile), consumer, context), os: [] }
     case 'Attach':
       return attachedOs(profile, attaching)
     default:
@@ -238,15 +240,16 @@ async function attachedOs(
   return { image, os: [{ lun: 'os', ...attachableFacts(disk), diskKey: disk.key }] }
 }
 
-function imageIdOf(profile: StorageProfile): string {
+function imageOf(profile: StorageProfile): ImageReference {
   const reference = profile.imageReference
-  if (reference?.id !== undefined) return reference.id
+  if (namesImage(reference)) return reference
   if (reference === undefined || Object.keys(reference).length === 0)
     throw computeProblems.RequiredParameterMissing({ parameter: 'imageReference' }, { target: 'imageReference' })
   throw computeProblems.VmUnsupported(
     {
-      what: 'An imageReference without id (marketplace, shared or community image)',
-      instead: 'Give the id of a gallery image definition or version as imageReference.id.',
+      what: 'A marketplace image (an imageReference without id)',
+      instead:
+        'Give the id of a gallery image definition or version as imageReference.id, or as sharedGalleryImageId or communityGalleryImageId.',
     },
     { target: 'imageReference' },
   )

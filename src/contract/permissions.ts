@@ -1,5 +1,6 @@
 import { resourceGroupType } from './resource-groups.ts'
 import { resourceTypes } from './resource-types.ts'
+import { proxyTypes } from './shared-galleries.ts'
 import type { ActionDeclaration, ResourceTypeDeclaration } from './resource-type.ts'
 
 /** What a request does, as far as role assignments see it. */
@@ -32,5 +33,9 @@ export function allPermissions(): readonly string[] {
     ...(type.delete === undefined ? [] : [permissionOf(type, 'delete')]),
     ...type.actions.map(({ permission }) => permission),
   ])
-  return [...new Set([...own, operationsReadPermission])]
+  const proxies = proxyTypes.flatMap((type) => [
+    ...(type.getVersions === undefined ? [] : [`${type.type}/read`]),
+    ...type.actions.map(({ permission }) => permission),
+  ])
+  return [...new Set([...own, ...proxies, operationsReadPermission])]
 }

@@ -65,6 +65,11 @@ export function projectResource(
   }
 }
 
+/** A whole body in the shape of one api-version, for what is no resource. */
+export function showBody(schema: SchemaNode, body: JsonObject, apiVersion: string): JsonObject {
+  return showObject(schema, body, { apiVersion, expand: new Set() })
+}
+
 function isVisible(schema: SchemaNode, view: View): boolean {
   if (schema.writeOnly === true || schema.transient === true) return false
   const words = schema.onDemand === undefined ? [] : [schema.onDemand].flat()

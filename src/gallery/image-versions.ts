@@ -14,6 +14,7 @@ import type { Replica } from './replica.rows.ts'
 import { checkPlacement } from './placement-rules.ts'
 import { namedPlaces } from './placement.ts'
 import { checkQuota } from './quota.ts'
+import { sourceVersionKey, withCommunitySource } from './community-source.ts'
 import { showReplicationStatus } from './replication-status.ts'
 import { checkFitsGallery, contentOfVersion } from './shared-content.ts'
 import { checkUefiSettings } from './uefi-rules.ts'
@@ -32,8 +33,10 @@ export function imageVersionsBehaviour(deps: GalleryDependencies): Behaviour {
   return {
     type: 'Microsoft.Compute/galleries/images/versions',
     recall: (id, body, context) => recallVersion(id, body, context, deps),
-    prepare: async (change, context) =>
-      change.recalled ? restoredDraft(change) : withPublishedDate(change, context.nowMs),
+    async prepare(change, context) {
+      const after = change.recalled ? restoredDraft(change) : withPublishedDate(change, context.nowMs)
+      return withCommunitySource({ ...change, after }, deps)
+    },
     async check(change, context) {
       checkPublishingProfile(change, context.nowMs, deps)
       const { securityProfile } = versionProperties(change.after)
@@ -119,9 +122,10 @@ async function checkSource(change: Change, context: RequestContext, deps: Galler
   const definition = await definitionOf(change, deps)
   // Without a copy the bytes must be where the version is.
   const home = isShallow(change.after) ? change.after.location : undefined
-  if (source.kind === 'version') {
-    await context.authorize(versionRead, source.id)
-    const version = await findResource(deps.db, source.id.toLowerCase())
+  if (source.kind === 'version' || source.kind === 'community') {
+    // A community image needs no right: that it is public was found when it was resolved.
+    if (source.kind === 'version') await context.authorize(versionRead, source.id)
+    const version = await findResource(deps.db, sourceVersionKey(change.after, source))
     const replicas = version ? await listReplicas(deps.db, version.key) : []
     const isUsable = (replica: Replica): boolean =>
       replica.state === 'Completed' && (home === undefined || replica.region === home)

@@ -2,11 +2,16 @@ import { findArmId, parentKey } from '../base/arm-id.ts'
 import type { GalleryImageProperties } from '../contract/gallery-images.ts'
 import type { RequestContext } from '../resources/behaviour.ts'
 import { findResource } from '../resources/resource.rows.ts'
+import type { Resource } from '../resources/resource.ts'
+import { findSubscription } from '../resources/subscription.rows.ts'
 import type { StorageClass } from '../store/disk-store.ts'
 import type { GalleryDependencies } from './dependencies.ts'
 import { findLatest } from './images.ts'
 import { galleryProblems } from './problems.ts'
 import { listReplicas, osDiskLun } from './replica.rows.ts'
+import { findCommunityGallery, findSharedGallery, findSharedImage, findSharedVersion } from './shared-view.ts'
+import { sharingProblems } from './sharing-problems.ts'
+import { subscriptionGrantee, tenantGrantee, type Grantee } from './sharing-rules.ts'
 import { readableDisks } from './version-properties.ts'
 
 export interface ResolvedDisk {
@@ -27,35 +32,136 @@ export interface ResolvedImage {
   readonly disks: readonly ResolvedDisk[]
 }
 
+/** How an image is named: by its resource id, or by the id of what is shared directly or with everyone. */
+export interface ImageReference {
+  readonly id?: string | undefined
+  readonly sharedGalleryImageId?: string | undefined
+  readonly communityGalleryImageId?: string | undefined
+}
+
+/** For whom and where an image is resolved: the subscription, and the region or edge zone, of what is made of it. */
+export interface ImageConsumer {
+  readonly subscriptionId: string
+  readonly location: string
+}
+
 type ResolveDependencies = Pick<GalleryDependencies, 'db' | 'regions'>
 
 /**
- * Resolves the id of a version, or of a definition (its latest), for a region (behaviour.md B3). Throws
- * GalleryImageNotFound where nothing fits, with the id as it was given; checks that the caller may read it.
+ * Resolves an image for a region (behaviour.md B3): a version, or of a definition, named with or without the word
+ * `latest`, the latest. A resource id needs the right to read it; a shared or community id needs no role, but that the
+ * gallery is shared with the consumer's subscription or tenant, or is public. Throws GalleryImageNotFound where nothing
+ * fits, with the id as it was given: what is not shared looks like what is not there.
  */
 export async function resolveImage(
-  imageId: string,
-  location: string,
+  reference: ImageReference,
+  consumer: ImageConsumer,
   context: Pick<RequestContext, 'authorize'>,
   deps: ResolveDependencies,
 ): Promise<ResolvedImage> {
+  const { subscriptionId, location } = consumer
   const region = deps.regions.find(location)?.name ?? location
-  const notFound = (): Error =>
-    galleryProblems.GalleryImageNotFound({ id: imageId, region }, { target: 'imageReference' })
+  const given = [reference.id, reference.sharedGalleryImageId, reference.communityGalleryImageId]
+  const [id = '', ...others] = given.filter((one) => one !== undefined && one !== '')
+  if (others.length > 0) throw sharingProblems.OneImageReferenceOnly({}, { target: 'imageReference' })
+  const found =
+    reference.id === id
+      ? await findOwn(id, region, context, deps)
+      : await findShared(parseSharedImageId(id, reference), subscriptionId, region, deps)
+  const resolved = found && (await withDisks(found, region, deps))
+  if (!resolved) throw galleryProblems.GalleryImageNotFound({ id, region }, { target: 'imageReference' })
+  return resolved
+}
+
+interface FoundVersion {
+  readonly definition: Resource
+  readonly version: Resource
+}
+
+async function findOwn(
+  imageId: string,
+  region: string,
+  context: Pick<RequestContext, 'authorize'>,
+  deps: ResolveDependencies,
+): Promise<FoundVersion | undefined> {
   const id = findArmId(imageId.replace(/\/versions\/latest$/i, ''))
   const type = id?.type.toLowerCase()
   if (!id || (type !== 'microsoft.compute/galleries/images' && type !== 'microsoft.compute/galleries/images/versions'))
-    throw notFound()
+    return undefined
   const isVersion = type.endsWith('/versions')
   await context.authorize(`Microsoft.Compute/galleries/images/${isVersion ? 'versions/' : ''}read`, id.id)
   const definitionKey = isVersion ? parentKey(id) : id.key
   const definition = await findResource(deps.db, definitionKey)
-  if (!definition) throw notFound()
+  if (!definition) return undefined
   const name = isVersion ? id.name : (await findLatest(definitionKey, region, deps)).name
   const version = name === undefined ? undefined : await findResource(deps.db, `${definitionKey}/versions/${name}`)
-  if (!version || version.provisioningState === 'Deleting') throw notFound()
+  return version && { definition, version }
+}
+
+interface SharedImageId {
+  readonly road: 'shared' | 'community'
+  readonly gallery: string
+  readonly image: string
+  readonly version: string | undefined
+}
+
+/** `/SharedGalleries/{unique name}/Images/{i}[/Versions/{v}]`, `/CommunityGalleries/{public name}/…`, in any case. */
+function parseSharedImageId(id: string, reference: ImageReference): SharedImageId {
+  const road = reference.sharedGalleryImageId === id ? 'shared' : 'community'
+  const member = road === 'shared' ? 'sharedGalleryImageId' : 'communityGalleryImageId'
+  const first = road === 'shared' ? 'SharedGalleries' : 'CommunityGalleries'
+  const match = new RegExp(`^/${first}/([^/]+)/images/([^/]+)(?:/versions/([^/]+))?$`, 'i').exec(id)
+  const [, gallery, image, version] = match ?? []
+  if (gallery === undefined || image === undefined)
+    throw sharingProblems.SharedImageIdInvalid({ member, id, first }, { target: `imageReference.${member}` })
+  return { road, gallery, image, version }
+}
+
+async function findShared(
+  { road, gallery: name, image: imageName, version: versionName }: SharedImageId,
+  subscriptionId: string,
+  region: string,
+  deps: ResolveDependencies,
+): Promise<FoundVersion | undefined> {
+  const gallery =
+    road === 'community'
+      ? await findCommunityGallery(deps, name, region)
+      : await findSharedGallery(deps, name, await granteesOfSubscription(subscriptionId, deps), region)
+  const definition = gallery && (await findSharedImage(deps, gallery, imageName, region))
+  const version = definition && (await findSharedVersion(deps, definition, versionName, region))
+  return version && { definition, version }
+}
+
+/** The tenant is that of the subscription in which something is made, not that of whoever makes it. */
+async function granteesOfSubscription(subscriptionId: string, deps: ResolveDependencies): Promise<readonly Grantee[]> {
+  const subscription = await findSubscription(deps.db, subscriptionId)
+  return [subscriptionGrantee(subscriptionId), ...(subscription ? [tenantGrantee(subscription.tenantId)] : [])]
+}
+
+/** A community image as the source of a version: which version it is, now. Throws GalleryImageNotFound. */
+export async function resolveCommunityVersion(
+  communityGalleryImageId: string,
+  location: string,
+  deps: ResolveDependencies,
+): Promise<Resource> {
+  const region = deps.regions.find(location)?.name ?? location
+  const named = parseSharedImageId(communityGalleryImageId, { communityGalleryImageId })
+  const found = await findShared(named, '', region, deps)
+  if (found) return found.version
+  throw galleryProblems.GalleryImageNotFound(
+    { id: communityGalleryImageId, region },
+    { target: 'galleryImageVersion.properties.storageProfile.source.communityGalleryImageId' },
+  )
+}
+
+async function withDisks(
+  { definition, version }: FoundVersion,
+  region: string,
+  deps: ResolveDependencies,
+): Promise<ResolvedImage | undefined> {
+  if (version.provisioningState === 'Deleting') return undefined
   const disks = readableDisks(await listReplicas(deps.db, version.key), region)
-  if (disks === undefined) throw notFound()
+  if (disks === undefined) return undefined
   const facts = definition.properties as GalleryImageProperties
   return {
     versionId: version.id,

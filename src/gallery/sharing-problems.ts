@@ -73,6 +73,18 @@ export const sharingProblems = defineProblems({
     say: (f: { name: string; permissions: string }) =>
       `'${f.name}' is encrypted with a disk encryption set, which galleries with sharing permissions '${f.permissions}' cannot hold. Use a private gallery, or leave 'encryption' out.`,
   },
+  OneImageReferenceOnly: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: () =>
+      'Only one of id, sharedGalleryImageId and communityGalleryImageId can be given in imageReference. Leave the others out.',
+  },
+  SharedImageIdInvalid: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: (f: { member: string; id: string; first: string }) =>
+      `The value '${f.id}' of parameter imageReference.${f.member} is invalid. It must have the form '/${f.first}/{gallery}/Images/{image}' or '/${f.first}/{gallery}/Images/{image}/Versions/{version}'.`,
+  },
   /** Recorded for a community gallery (skypilot-org/skypilot#4145). */
   SharedGalleryNotFound: {
     kind: 'absent',

@@ -2,6 +2,7 @@ import type { Resource } from '../resources/resource.ts'
 import type { StorageClass } from '../store/disk-store.ts'
 import { keptPlace, type GalleryDependencies, type HeldPlace, type WholeSource } from './dependencies.ts'
 import { checkSize, findDiskFacts, holdDiskSource } from './image-versions.ts'
+import { sourceVersionKey } from './community-source.ts'
 import { galleryProblems } from './problems.ts'
 import { listReplicas } from './replica.rows.ts'
 import type { Replica } from './replica.rows.ts'
@@ -16,7 +17,7 @@ export async function sourceLuns(version: Resource, deps: GalleryDependencies): 
   const source = parseVersionSource(versionProperties(version).storageProfile ?? {})
   if (source.kind === 'disks') return source.disks.map((disk) => disk.lun)
   if (source.kind === 'whole') return (await findWhole(source.id, deps)).disks.map(({ lun }) => lun)
-  const luns = (await listReplicas(deps.db, source.id.toLowerCase())).map((replica) => replica.lun)
+  const luns = (await listReplicas(deps.db, sourceVersionKey(version, source))).map((replica) => replica.lun)
   return [...new Set(luns)].toSorted((a, b) => a - b)
 }
 
@@ -45,18 +46,18 @@ export async function holdSourcePlace(
     checkSize(found.virtualSizeBytes, deps)
     return found
   }
-  const { region, storageClass, root } = await findReplica(source.id, wanted, deps)
+  const { region, storageClass, root } = await findReplica(sourceVersionKey(version, source), wanted, deps)
   if (root === undefined) throw galleryProblems.SourceNotFound({ id: source.id })
   return keptPlace({ kind: 'stored', region, storageClass, root })
 }
 
 /** A complete replica of another version's disk, best in the region that wants it. */
-async function findReplica(id: string, wanted: DiskName, deps: GalleryDependencies): Promise<Replica> {
-  const held = (await listReplicas(deps.db, id.toLowerCase())).filter(
+async function findReplica(versionKey: string, wanted: DiskName, deps: GalleryDependencies): Promise<Replica> {
+  const held = (await listReplicas(deps.db, versionKey)).filter(
     (other) => other.lun === wanted.lun && other.state === 'Completed',
   )
   const best = held.find((other) => other.region === wanted.region) ?? held[0]
-  if (!best) throw galleryProblems.SourceNotFound({ id })
+  if (!best) throw galleryProblems.SourceNotFound({ id: versionKey })
   return best
 }
 
@@ -67,9 +68,9 @@ async function findStoredClass(
   deps: GalleryDependencies,
 ): Promise<StorageClass | undefined> {
   const source = parseVersionSource(versionProperties(version).storageProfile ?? {})
-  if (source.kind === 'version') return (await findReplica(source.id, wanted, deps)).storageClass
   if (source.kind === 'whole')
     return (await findWhole(source.id, deps)).disks.find(({ lun }) => lun === wanted.lun)?.storedIn.storageClass
+  if (source.kind !== 'disks') return (await findReplica(sourceVersionKey(version, source), wanted, deps)).storageClass
   const disk = source.disks.find((named) => named.lun === wanted.lun)
   if (!disk) throw galleryProblems.OneSourceOnly({})
   return (await findDiskFacts(disk.from, deps)).storedIn?.storageClass

@@ -23,6 +23,11 @@ const accepted: readonly { why: string; profile: StorageProfile; source: Version
   },
   { why: 'another version', profile: { source: { id: version } }, source: { kind: 'version', id: version } },
   {
+    why: 'a community image',
+    profile: { source: { communityGalleryImageId: '/CommunityGalleries/p/Images/i' } },
+    source: { kind: 'community', id: '/CommunityGalleries/p/Images/i' },
+  },
+  {
     why: 'a managed disk',
     profile: { osDiskImage: disk('os') },
     source: { kind: 'disks', disks: [{ lun: osDiskLun, from: { kind: 'disk', id: `${rg}/disks/os` } }] },

@@ -28,6 +28,8 @@ export type VersionSource =
   | { readonly kind: 'version'; readonly id: string }
   /** A managed image or a virtual machine. */
   | { readonly kind: 'whole'; readonly id: string }
+  /** A community image, of a version or of a definition; which version that is, is decided when it is accepted. */
+  | { readonly kind: 'community'; readonly id: string }
   | { readonly kind: 'disks'; readonly disks: readonly { readonly lun: number; readonly from: DiskSourceName }[] }
 
 const storagePath = 'galleryImageVersion.properties.storageProfile'
@@ -42,9 +44,11 @@ export function parseVersionSource(profile: StorageProfile): VersionSource {
     lun: image.lun,
     from: diskSourceName(image, `${storagePath}.dataDiskImages[${index}]`),
   }))
-  const direct = profile.source?.id ?? profile.source?.virtualMachineId ?? profile.source?.communityGalleryImageId
+  const { id, virtualMachineId, communityGalleryImageId: communityId } = profile.source ?? {}
+  const direct = id ?? virtualMachineId ?? communityId
   const hasDisks = osFrom !== undefined || data.some((disk) => disk.from !== undefined)
   if ((direct === undefined) === !hasDisks) throw galleryProblems.OneSourceOnly({}, { target: storagePath })
+  if (direct !== undefined && direct === communityId) return { kind: 'community', id: direct }
   if (direct !== undefined) return directSource(direct, `${storagePath}.source.id`)
   if (osFrom === undefined) throw galleryProblems.OneSourceOnly({}, { target: `${storagePath}.osDiskImage` })
   const named = data.map((disk) => {

@@ -46,6 +46,7 @@ import { listLiveRoots } from '../gallery/replica.rows.ts'
 import { purgeOverdue, purgeVersion, recycleBinBehaviour, recycleVersion } from '../gallery/recycle-bin.ts'
 import { resolveImage } from '../gallery/resolve-image.ts'
 import { shareGallery } from '../gallery/share-gallery.ts'
+import { sharingProxies } from '../gallery/sharing-proxies.ts'
 import { verifyVersion } from '../gallery/verify-version.ts'
 import { baseUrlOf } from '../http/request-facts.ts'
 import { createAuthenticator } from '../identity/authenticator.ts'
@@ -208,6 +209,7 @@ function registerRoutes(app: FastifyInstance, parts: Parts): void {
       accessProfileVersionsBehaviour(gallery),
       ...compute.behaviours.map((behaviour) => withQuota(behaviour, config.limits)),
     ],
+    proxies: sharingProxies(gallery),
     db,
     work,
     activity,
@@ -300,7 +302,7 @@ async function openCompute(
       logger,
     }),
     diskBytes: transfer.diskBytes,
-    resolveImage: (imageId, location, context) => resolveImage(imageId, location, context, { db, regions }),
+    resolveImage: (reference, consumer, context) => resolveImage(reference, consumer, context, { db, regions }),
     blobs: {
       async admit(uri, { authorize, baseUrl }) {
         const found = await findBlob(transfer, ownAddresses, uri, baseUrl)
