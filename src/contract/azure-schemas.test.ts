@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { suite, test } from 'node:test'
 import { isJsonObject, type Json, type JsonObject } from '../base/json.ts'
 import { galleryApiVersions } from './api-versions.ts'
-import { findResourceType } from './resource-types.ts'
+import { findResourceType, resourceTypes } from './resource-types.ts'
 import { isMemberOf, isReadOnly, type SchemaNode } from './schema.ts'
 import { bodySchema, isMap, mapValueSchema } from './walk.ts'
 
@@ -12,12 +12,15 @@ import { bodySchema, isMap, mapValueSchema } from './walk.ts'
  * templates of each api-version. They hold no read-only members, so nothing is said of those here.
  */
 const root = new URL('../../../shared/api/spec/azure-resource-manager-schemas/schemas/', import.meta.url)
-const types = ['galleries', 'galleries/images', 'galleries/images/versions'].concat(
-  ['applications', 'scripts', 'inVMAccessControlProfiles'].flatMap((name) => [
-    `galleries/${name}`,
-    `galleries/${name}/versions`,
-  ]),
-)
+const types = resourceTypes
+  .map(({ type }) => type.slice('Microsoft.Compute/'.length))
+  .filter((path) => path === 'galleries' || path.startsWith('galleries/'))
+  .concat(
+    ['applications', 'scripts', 'inVMAccessControlProfiles'].flatMap((name) => [
+      `galleries/${name}`,
+      `galleries/${name}/versions`,
+    ]),
+  )
 /** Members of any resource, and of templates only. */
 const notCompared = new Set(['apiVersion', 'location', 'name', 'tags', 'type', 'resources', 'systemData'])
 

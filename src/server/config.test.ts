@@ -50,9 +50,17 @@ suite('configuration', () => {
           pairedRegion: 'Oslo',
           geographyGroup: 'Plants',
         },
-        { name: 'oslo', zones: [{ name: 'north', folder: 'n' }, { name: 'south' }] },
+        {
+          name: 'oslo',
+          zones: [{ name: 'north', folder: 'n' }, { name: 'south' }],
+          extendedLocations: [{ name: 'Bergen', folder: 'b' }, { name: 'Voss' }],
+        },
       ],
     })
+    assert.deepEqual(regions[1]?.edgeZones, [
+      { name: 'Bergen', folder: join(folder, 'b') },
+      { name: 'Voss', folder: join(folder, '.goldleaf/regions/oslo/edge-voss') },
+    ])
     assert.deepEqual(regions[0]?.stampFolders, [join(folder, 'a'), '/b'])
     assert.deepEqual([regions[0]?.pairedRegion, regions[0]?.zones], ['oslo', []])
     assert.deepEqual(regions[1]?.zones, ['north', 'south'])

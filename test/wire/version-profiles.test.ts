@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
-import { assertRefused, definitionBody, openWire, versionBody } from './wire.ts'
+import { eventually } from '../support/goldleaf.ts'
+import { assertRefused, definitionBody, diskVersion, openWire, versionBody } from './wire.ts'
 import type { Body, Wire } from './wire.ts'
 import { fixedVhd, someDisk } from './vhd.ts'
 
@@ -169,6 +170,28 @@ suite('profiles of definitions and versions on the wire', () => {
   ]
   for (const [why, image, body, says] of keys)
     test(`UEFI settings refused: ${why}`, () => refused(`${image}/versions/3.0.0`, body(), says))
+
+  test('end of life and exclusion keep nobody from an explicit id; the guard of deletion ends with the date', async () => {
+    const endOfLifeDate = new Date(Date.now() + 3000).toISOString()
+    const guard = { safetyProfile: { blockDeletionBeforeEndOfLife: true } }
+    const body = versionBody(uri, { endOfLifeDate, excludeFromLatest: true }, guard)
+    await wire.arm.must('PUT', at('uefi/versions/4.0.0'), body)
+    await assertRefused(wire, {
+      why: 'before its end of life',
+      method: 'DELETE',
+      path: at('uefi/versions/4.0.0'),
+      status: 409,
+      code: 'DeleteGalleryImageVersionBlockedBeforeEndOfLife',
+      says: /blockDeletionBeforeEndOfLife and its endOfLifeDate has not reached yet$/,
+    })
+    await eventually(async () => assert.ok(Date.now() > Date.parse(endOfLifeDate)))
+    const galleryImageReference = { id: wire.id('galleries/g/images/uefi/versions/4.0.0') }
+    await wire.arm.must('PUT', wire.at('disks/late', diskVersion), {
+      location: 'westeurope',
+      properties: { creationData: { createOption: 'FromImage', galleryImageReference } },
+    })
+    await wire.arm.must('DELETE', at('uefi/versions/4.0.0'))
+  })
 
   test('$expand=Latest on a definition explains `latest` in every region that a version names', async () => {
     await wire.publish('g/d/9.0.0', uri, { excludeFromLatest: true })
