@@ -16,7 +16,7 @@ interface ActivityFlags extends ConnectionFlags {
   readonly status?: string | undefined
   readonly offset: string
   readonly max: string
-  readonly tenant?: boolean
+  readonly tenantLevel?: boolean
   readonly json?: boolean
 }
 
@@ -37,7 +37,7 @@ export function addActivityCommands(program: Command, context: CliContext): void
     .option('--status <status>', 'Started, Accepted, Succeeded or Failed')
     .option('--offset <time>', 'how far back: 30m, 6h, 7d', '6h')
     .option('--max <count>', 'at most so many events', '50')
-    .option('--tenant', 'sign-ins, and what was done above subscriptions')
+    .option('--tenant-level', 'sign-ins, and what was done above subscriptions')
     .option('--json', 'as the API shows them')
     .action((_flags, command: Command) => listActivity(context, command.optsWithGlobals()))
 }
@@ -49,7 +49,7 @@ export async function listActivity(context: CliContext, flags: ActivityFlags): P
   const most = Number(flags.max)
   if (!Number.isInteger(most) || most < 1) throw cliProblems.UsageWrong({ message: '--max is not a whole number.' })
   const { client, subscriptionId } = await connect(context, flags)
-  const base = flags.tenant ? '' : `/subscriptions/${subscriptionId}`
+  const base = flags.tenantLevel ? '' : `/subscriptions/${subscriptionId}`
   const path = `${base}/providers/Microsoft.Insights/eventtypes/management/values`
   const events: JsonObject[] = []
   const { signal } = context

@@ -8,6 +8,8 @@ export interface CliEnvironment {
   readonly tenant: string | undefined
   readonly clientId: string | undefined
   readonly clientSecret: string | undefined
+  /** A variable that the command line itself names (`--password-env`). */
+  readonly variable?: ((name: string) => string | undefined) | undefined
 }
 
 /** Own names first; then the Azure SDKs' ones, so that `goldleaf env --shell` of one machine serves the CLI of another. */
@@ -22,5 +24,6 @@ export function readEnvironment(): CliEnvironment {
     tenant: env['AZURE_TENANT_ID'],
     clientId: env['AZURE_CLIENT_ID'],
     clientSecret: env['AZURE_CLIENT_SECRET'],
+    variable: (name) => env[name],
   }
 }

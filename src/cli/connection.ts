@@ -18,17 +18,23 @@ export interface ConnectionFlags {
   readonly caFile?: string | undefined
   readonly token?: string | undefined
   readonly subscription?: string | undefined
+  /** Id or domain of the tenant to sign in to. */
+  readonly tenant?: string | undefined
 }
 
-export interface Connection {
+/** A server that can be talked to, in the name of somebody. */
+export interface Reached {
   /** https where there is a choice. */
   readonly endpoint: string
   /** For bytes; the client below uses the same connections. */
   readonly http: HttpTransport
   readonly client: ArmClient
-  readonly subscriptionId: string
   /** A bearer token with at least some minutes left: ask again for each longer piece of work. */
   token(): Promise<string>
+}
+
+export interface Connection extends Reached {
+  readonly subscriptionId: string
 }
 
 /** Renewed when it has less left: a push of a large disk outlives one token. */
@@ -118,11 +124,15 @@ export async function readClientSecret(facts: ServerFacts): Promise<string> {
   }
 }
 
-/** Signs in at a server of this machine. */
-export async function localTokenSource(context: CliContext, facts: ServerFacts): Promise<() => Promise<string>> {
+/** Signs in at a server of this machine, in its own tenant unless another is named. */
+export async function localTokenSource(
+  context: CliContext,
+  facts: ServerFacts,
+  tenant: string | undefined,
+): Promise<() => Promise<string>> {
   const transport = armTransport(openHttp(await readCa(context, facts.caFile)))
   return createTokenSource(context, facts.endpoint, transport, async () => ({
-    tenantId: facts.tenantId,
+    tenantId: tenant ?? facts.tenantId,
     clientId: facts.clientId,
     clientSecret: await readClientSecret(facts),
   }))
@@ -141,30 +151,49 @@ async function readCa(context: CliContext, path: string): Promise<string> {
  * src/cli/config.ts), else the one that runs on the data folder of this machine, where everything is known.
  */
 export async function connect(context: CliContext, flags: ConnectionFlags): Promise<Connection> {
-  const { environment } = context
-  const remote = flags.endpoint ?? (flags.data === undefined ? environment.endpoint : undefined)
-  return remote === undefined ? connectLocally(context, flags) : connectTo(context, flags, remote)
+  const { defaultSubscription, ...reached } = await reachAny(context, flags)
+  const subscriptionId = flags.subscription ?? defaultSubscription ?? (await findOnlySubscription(reached.client))
+  return { ...reached, subscriptionId }
 }
 
-async function connectLocally(context: CliContext, flags: ConnectionFlags): Promise<Connection> {
+/** The same, for what needs no subscription. */
+export async function reach(context: CliContext, flags: ConnectionFlags): Promise<Reached> {
+  return reachAny(context, flags)
+}
+
+/** The only subscription that the caller sees, unless one is named. */
+export async function chooseSubscription(reached: Reached, flags: ConnectionFlags): Promise<string> {
+  return flags.subscription ?? findOnlySubscription(reached.client)
+}
+
+type ReachedAny = Reached & { readonly defaultSubscription: string | undefined }
+
+function reachAny(context: CliContext, flags: ConnectionFlags): Promise<ReachedAny> {
+  const remote = flags.endpoint ?? (flags.data === undefined ? context.environment.endpoint : undefined)
+  return remote === undefined ? reachLocally(context, flags) : reachAt(context, flags, remote)
+}
+
+async function reachLocally(context: CliContext, flags: ConnectionFlags): Promise<ReachedAny> {
   const facts = await findLocalServer(context, flags)
   const http = openHttp(await readCa(context, facts.caFile))
   const given = flags.token
-  const token = given === undefined ? await localTokenSource(context, facts) : async () => given
+  const token = given === undefined ? await localTokenSource(context, facts, flags.tenant) : async () => given
   const transport = armTransport(http)
   const client = createArmClient({ endpoint: facts.endpoint, token, transport, clock: context.clock })
-  const subscriptionId = flags.subscription ?? facts.subscriptionId
-  return { endpoint: facts.endpoint, http, client, subscriptionId, token }
+  // Another tenant has subscriptions of its own.
+  const defaultSubscription = flags.tenant === undefined ? facts.subscriptionId : undefined
+  return { endpoint: facts.endpoint, http, client, token, defaultSubscription }
 }
 
-async function connectTo(context: CliContext, flags: ConnectionFlags, address: string): Promise<Connection> {
+async function reachAt(context: CliContext, flags: ConnectionFlags, address: string): Promise<ReachedAny> {
   const endpoint = parseEndpoint(address)
   const { environment } = context
   const caFile = flags.caFile ?? environment.caFile
   const http = openHttp(caFile === undefined ? undefined : await readCa(context, caFile))
   const transport = armTransport(http)
   const given = flags.token ?? environment.token
-  const { tenant: tenantId, clientId, clientSecret } = environment
+  const { clientId, clientSecret } = environment
+  const tenantId = flags.tenant ?? environment.tenant
   const token =
     given === undefined
       ? createTokenSource(context, endpoint, transport, async () => {
@@ -173,8 +202,8 @@ async function connectTo(context: CliContext, flags: ConnectionFlags, address: s
         })
       : async () => given
   const client = createArmClient({ endpoint, token, transport, clock: context.clock })
-  const subscriptionId = flags.subscription ?? environment.subscription ?? (await findOnlySubscription(client))
-  return { endpoint, http, client, subscriptionId, token }
+  const defaultSubscription = flags.tenant === undefined ? environment.subscription : undefined
+  return { endpoint, http, client, token, defaultSubscription }
 }
 
 /** Throws for anything but `http(s)://host[:port]`. */

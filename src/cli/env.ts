@@ -1,6 +1,8 @@
-import { findLocalServer, localTokenSource, readClientSecret } from './connection.ts'
-import type { ConnectionFlags } from './connection.ts'
+import { findLocalServer, localTokenSource, reach, readClientSecret } from './connection.ts'
+import type { ConnectionFlags, Reached } from './connection.ts'
+import type { ServerFacts } from '../client/server-facts.ts'
 import type { CliContext } from './context.ts'
+import { cliProblems } from './problems.ts'
 
 /** What `goldleaf env --json` prints; the names are part of the interface. */
 export interface EnvironmentFacts {
@@ -25,19 +27,45 @@ export async function printEnvironment(context: CliContext, flags: EnvFlags): Pr
     endpoint: server.endpoint,
     httpEndpoint: server.httpEndpoint,
     caFile: server.caFile,
-    tenantId: server.tenantId,
-    subscriptionId: server.subscriptionId,
+    ...(await findPlace(context, flags, server)),
     clientId: server.clientId,
     clientSecret: await readClientSecret(server),
   }
   if (flags.json) context.out.write(`${JSON.stringify(facts, undefined, 2)}\n`)
   else if (flags.shell) context.out.write(shellText(facts))
-  else context.out.write(humanText(facts, flags.data === undefined ? '' : ` --data ${quote(flags.data)}`))
+  else context.out.write(humanText(facts, globalFlagsText(flags)))
+}
+
+/** The tenant that is meant, with the subscription to begin in. */
+async function findPlace(
+  context: CliContext,
+  flags: ConnectionFlags,
+  server: ServerFacts,
+): Promise<Pick<EnvironmentFacts, 'tenantId' | 'subscriptionId'>> {
+  if (flags.tenant === undefined)
+    return { tenantId: server.tenantId, subscriptionId: flags.subscription ?? server.subscriptionId }
+  const reached = await reach(context, flags)
+  for await (const { tenantId } of reached.client.list('/tenants'))
+    if (typeof tenantId === 'string')
+      return { tenantId, subscriptionId: (await findSubscriptionIfAny(reached, flags)) ?? '' }
+  throw cliProblems.TenantUnknown({ tenant: flags.tenant })
+}
+
+async function findSubscriptionIfAny(reached: Reached, flags: ConnectionFlags): Promise<string | undefined> {
+  if (flags.subscription !== undefined) return flags.subscription
+  for await (const { subscriptionId } of reached.client.list('/subscriptions'))
+    if (typeof subscriptionId === 'string') return subscriptionId
+  return undefined
+}
+
+/** What the commands that are shown must repeat to mean the same. */
+function globalFlagsText({ data, tenant }: ConnectionFlags): string {
+  return `${data === undefined ? '' : ` --data ${quote(data)}`}${tenant === undefined ? '' : ` --tenant ${quote(tenant)}`}`
 }
 
 /** `goldleaf token`: a bearer token for an hour, and nothing else. */
 export async function printToken(context: CliContext, flags: ConnectionFlags): Promise<void> {
-  const token = await localTokenSource(context, await findLocalServer(context, flags))
+  const token = await localTokenSource(context, await findLocalServer(context, flags), flags.tenant)
   context.out.write(`${await token()}\n`)
 }
 

@@ -24,6 +24,23 @@ export const cliProblems = defineProblems({
         ? 'You see no subscription on this server. Check the token.'
         : `You see ${f.count} subscriptions on this server. Choose one with --subscription.`,
   },
+  SubscriptionExists: {
+    kind: 'conflict',
+    say: (f: { alias: string }) =>
+      `A subscription was made under the alias '${f.alias}' already: 'goldleaf subscription list' shows it. Give --alias for another.`,
+  },
+  TenantUnknown: {
+    kind: 'absent',
+    say: (f: { tenant: string }) =>
+      `You have no account in the tenant '${f.tenant}'. 'goldleaf tenant list' shows the tenants of the server.`,
+  },
+  NotInDirectory: {
+    kind: 'absent',
+    say: (f: { what: string; name: string; count: number }) =>
+      f.count === 0
+        ? `The tenant has no ${f.what} '${f.name}'. Give its id, or its exact name.`
+        : `The tenant has ${f.count} of the ${f.what}s '${f.name}'. Give the id of one.`,
+  },
   UsageWrong: { kind: 'invalid', say: (f: { message: string }) => f.message },
   RegionUnknown: {
     kind: 'invalid',

@@ -4,6 +4,7 @@ import { Command, Option } from 'commander'
 import { addActivityCommands } from './activity.ts'
 import { exitCodes } from './context.ts'
 import type { CliContext } from './context.ts'
+import { addDirectoryCommands } from './directory-program.ts'
 import { printEnvironment, printToken } from './env.ts'
 import { addImageCommands } from './image-program.ts'
 import { cliProblems } from './problems.ts'
@@ -27,6 +28,7 @@ export function buildProgram(context: CliContext, setExitCode: (code: number) =>
     .option('--ca-file <file>', 'its certificate authority (PEM)')
     .option('--token <token>', 'bearer token; better in GOLDLEAF_TOKEN, where others cannot see it')
     .option('--subscription <id>', 'subscription; default: the only one')
+    .option('--tenant <id or domain>', "tenant to sign in to; default: the installation's own")
     .addHelpText('after', afterHelp)
     .showHelpAfterError('(goldleaf --help shows what there is)')
     .exitOverride()
@@ -35,6 +37,7 @@ export function buildProgram(context: CliContext, setExitCode: (code: number) =>
   addImageCommands(program, context, setExitCode)
   addVmCommands(program, context)
   addActivityCommands(program, context)
+  addDirectoryCommands(program, context)
   return program
 }
 
