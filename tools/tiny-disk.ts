@@ -139,6 +139,12 @@ if mount -t vfat -o sync,iocharset=ascii $disk /disk || mount -t vfat -o sync $d
   disks=
   for d in /sys/block/vd* /sys/block/sd*; do [ -e $d/size ] && disks="$disks $(basename $d)=$(cat $d/size)"; done
   echo "goldleaf-guest disks:$disks"
+  for d in /sys/block/vd*; do
+    [ "$(cat $d/serial 2>/dev/null)" = goldleaf-apps ] || continue
+    mount -t vfat -o ro,iocharset=ascii /dev/$(basename $d) /apps || mount -t vfat -o ro /dev/$(basename $d) /apps
+    GOLDLEAF_APPS=/disk/apps sh /apps/install.sh
+    umount /apps
+  done
   echo "goldleaf-guest ready: $(head -n 1 /disk/${greetingFile})"
 else
   echo "goldleaf-guest failed: no file system on $disk"
@@ -149,8 +155,8 @@ while :; do setsid cttyhack sh; sleep 1; done
 // busybox acpid calls this for the power button (it opens /dev/input/event* and maps KEY_POWER to this name).
 const powerButtonScript = '#!/bin/sh\nsync\numount /disk\npoweroff -f\n'
 
-const applets = `acpid basename cat cttyhack echo head insmod ls mount poweroff reboot setsid sh sleep sync umount dd
-md5sum`.split(/\s+/)
+const applets = `acpid basename cat cp cttyhack dirname echo head insmod ls mkdir mount poweroff reboot rm sed setsid sh
+sleep sync umount dd md5sum`.split(/\s+/)
 
 async function cachedInitramfs(kernel: Kernel): Promise<string> {
   const busybox = await readFile(findTool('busybox') ?? '')
@@ -158,7 +164,7 @@ async function cachedInitramfs(kernel: Kernel): Promise<string> {
   if (busybox.includes('/lib64/ld-linux'))
     throw new Error('The installed busybox is not static. Run: apt-get install -y busybox-static')
   const members: ArchiveMember[] = [
-    ...['bin', 'dev', 'disk', 'etc', 'etc/acpi', 'etc/acpi/PWRF', 'modules', 'proc', 'sys'].map(
+    ...['apps', 'bin', 'dev', 'disk', 'etc', 'etc/acpi', 'etc/acpi/PWRF', 'modules', 'proc', 'sys'].map(
       (path): ArchiveMember => ({ kind: 'folder', path }),
     ),
     { kind: 'device', path: 'dev/console', major: 5, minor: 1 },

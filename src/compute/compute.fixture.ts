@@ -171,6 +171,8 @@ export async function createWorld(
       find: () => Promise.reject(new Error('no blobs')),
     },
     signSerialLog: async ({ vmId, baseUrl }) => `${baseUrl}/log/${vmId}?sig=1`,
+    resolveApplication: () => Promise.reject(new Error('this room has no applications')),
+    readBlob: () => Promise.reject(new Error('this room has no blobs')),
     requestSweep: () => {},
   }
   const compute = stack.use(await createCompute(deps))

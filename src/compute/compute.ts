@@ -10,6 +10,7 @@ import { findImageFacts, imageType } from './image-facts.ts'
 import { imageWorkflows } from './image-workflows.ts'
 import { imagesBehaviour, isManagedImageId, resolveManagedImage } from './images.ts'
 import { openMachineRunner } from './machine-runner.ts'
+import { rootsOf } from './vm-applications.ts'
 import { virtualMachinesBehaviour } from './virtual-machines.ts'
 import { findVmFacts } from './vm-facts.ts'
 import { findWholeSource, holdWholeSource } from './whole-sources.ts'
@@ -67,6 +68,7 @@ async function listLiveRoots({ db }: Pick<ComputeDependencies, 'db'>): Promise<L
   for (const vm of await listResourcesOfType(db, virtualMachineType)) {
     const facts = findVmFacts(vm.envelope)
     for (const { base } of [...(facts?.disks ?? []), ...(facts?.leaving ?? [])]) if (base) roots.push(base)
+    roots.push(...rootsOf(facts?.applications ?? []))
   }
   for (const image of await listResourcesOfType(db, imageType))
     for (const { bytes } of findImageFacts(image).disks) if (bytes) roots.push(bytes)

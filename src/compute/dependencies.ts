@@ -4,6 +4,7 @@ import type { RegionDirectory } from '../base/region.ts'
 import type { Db } from '../db/tables.ts'
 import type { FoundSource } from '../gallery/dependencies.ts'
 import type { ImageConsumer, ImageReference, ResolvedImage } from '../gallery/resolve-image.ts'
+import type { ResolvedApplication } from '../gallery/resolve-application.ts'
 import type { RequestContext } from '../resources/behaviour.ts'
 import type { DiskStores, StorageClass } from '../store/disk-store.ts'
 import type { DiskBytes } from './disk-bytes.ts'
@@ -51,6 +52,18 @@ export interface ComputeDependencies {
     /** One that was admitted before. */
     find(uri: string): Promise<FoundSource>
   }
+  /** An application version (or its latest there) that a machine names; throws GalleryApplicationVersionNotFound. */
+  readonly resolveApplication: (
+    reference: string,
+    location: string,
+    context: Pick<RequestContext, 'authorize'>,
+  ) => Promise<ResolvedApplication>
+  /** A whole blob of this server that the caller has the right to; throws BlobTooLarge beyond `maximumBytes`. */
+  readonly readBlob: (
+    uri: string,
+    maximumBytes: number,
+    context: Pick<RequestContext, 'authorize' | 'baseUrl'>,
+  ) => Promise<Uint8Array>
   /** A signed address at which a machine's serial log can be read. */
   readonly signSerialLog: (request: {
     readonly vmId: string

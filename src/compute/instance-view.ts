@@ -2,6 +2,7 @@ import { formatArmTime } from '../base/clock.ts'
 import type { JsonObject } from '../base/json.ts'
 import type { Resource } from '../resources/resource.ts'
 import type { VmState } from './provider.ts'
+import { describeApplications } from './vm-applications.ts'
 import type { VmFacts } from './vm-facts.ts'
 
 /** Azure's words for what a machine does (ComputeRP, InstanceViewStatus). */
@@ -36,6 +37,7 @@ export function instanceView(vm: Resource, { facts, state, serialLogAddress }: I
   return {
     hyperVGeneration: facts.generation,
     ...(serialLogAddress === undefined ? {} : { bootDiagnostics: { serialConsoleLogBlobUri: serialLogAddress } }),
+    ...((facts.applications ?? []).length === 0 ? {} : { extensions: describeApplications(facts.applications ?? []) }),
     statuses: [
       { ...provisioningStatus(vm), time },
       ...(facts.isGeneralized ? [{ code: 'OSState/generalized', level: 'Info', displayStatus: 'VM generalized' }] : []),

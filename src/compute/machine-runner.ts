@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { Problem } from '../base/problem.ts'
 import { replaceFile, syncFolder, writeFully } from '../blocks/replace-file.ts'
 import type { ComputeDependencies } from './dependencies.ts'
+import { prepareDrive } from './vm-drive.ts'
 import { chooseFirmware, firmwareProbeBytes } from './firmware.ts'
 import { serveNbd } from './nbd-export.ts'
 import { computeProblems } from './problems.ts'
@@ -76,12 +77,13 @@ export async function openMachineRunner(deps: RunnerDependencies): Promise<Machi
     const disks = await attachDisks(facts, held, { ...deps, sockets, overlayOf })
     const firmware = await firmwareOf(facts, deps)
     const serialLogPath = join(homeOf(vmId), 'serial.log')
+    const applicationsPath = await prepareDrive(facts, homeOf(vmId), deps.stores)
     // Registered before the start: a machine may end while its start is still being awaited.
     const kept = held.move()
     running.set(vmId, kept)
     try {
       const seedIsoPath = (await exists(seedOf(vmId))) ? seedOf(vmId) : undefined
-      await provider.start({ vmKey: vmId, ...size, firmware, disks, serialLogPath, seedIsoPath })
+      await provider.start({ vmKey: vmId, ...size, firmware, disks, serialLogPath, seedIsoPath, applicationsPath })
     } catch (error) {
       running.delete(vmId)
       await kept.disposeAsync()
@@ -94,6 +96,7 @@ export async function openMachineRunner(deps: RunnerDependencies): Promise<Machi
     async prepareDisks(facts) {
       await checkBases(facts, deps)
       await makeOverlays(facts)
+      await prepareDrive(facts, homeOf(facts.vmId), deps.stores)
     },
     prepareOverlays: makeOverlays,
     async prepareSeed(vmId, seed) {

@@ -67,6 +67,20 @@ export const computeProblems = defineProblems({
       `The image is of generation V2, which boots by UEFI, and this server has no UEFI firmware. ` +
       `On the server run 'apt-get install ovmf', then call start.`,
   },
+  ApplicationBytesGone: {
+    kind: 'absent',
+    code: 'GalleryApplicationVersionNotFound',
+    say: (f: { names: string }) =>
+      `The bytes of an application of this virtual machine (${f.names}) are no longer in its region. ` +
+      `Its version was deleted while the machine was being written; name another version in applicationProfile.`,
+  },
+  BlobTooLarge: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: (f: { sizeBytes: number; maximumBytes: number }) =>
+      `The blob of configurationReference has ${f.sizeBytes} bytes; at most ${f.maximumBytes} are kept with a virtual machine. ` +
+      `Publish it with the application version as defaultConfigurationLink.`,
+  },
   ImageBytesGone: {
     kind: 'absent',
     code: 'GalleryImageNotFound',

@@ -22,6 +22,8 @@ export interface VmSpec {
   readonly serialLogPath: string
   /** A NoCloud seed, read-only, raw. */
   readonly seedIsoPath?: string | undefined
+  /** A drive with applications, read-only, raw. */
+  readonly applicationsPath?: string | undefined
 }
 
 export type VmState = 'running' | 'stopping' | 'stopped'

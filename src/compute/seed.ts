@@ -1,6 +1,7 @@
 import { isJsonObject, type Json, type JsonObject } from '../base/json.ts'
 import { isoImage } from '../blocks/iso9660.ts'
 import type { Draft } from '../resources/resource.ts'
+import { perBootScript } from './application-runner.ts'
 import { vmProperties } from './vm-properties.ts'
 
 /** What only a machine's first boot needs; kept beside its row until the seed is written, and never shown. */
@@ -37,7 +38,7 @@ export function seedImage(vmId: string, vm: Pick<Draft, 'properties'>, provision
   const cloudConfig = (config: JsonObject): Buffer => Buffer.from(`#cloud-config\n${JSON.stringify(config)}\n`)
   return isoImage('cidata', [
     { name: 'meta-data', bytes: Buffer.from(`${JSON.stringify({ 'instance-id': vmId, 'local-hostname': name })}\n`) },
-    { name: 'vendor-data', bytes: cloudConfig(usersOf(osProfile, provision)) },
+    { name: 'vendor-data', bytes: cloudConfig({ ...usersOf(osProfile, provision), write_files: [perBootScript] }) },
     { name: 'user-data', bytes: custom === undefined ? cloudConfig({}) : Buffer.from(custom, 'base64') },
   ])
 }

@@ -7,6 +7,7 @@ import type { MachineRunner } from './machine-runner.ts'
 import { computeProblems } from './problems.ts'
 import { editVmFacts, getVmFacts, setPower, type Power } from './vm-facts.ts'
 import { changesDisks, prepareVm } from './vm-draft.ts'
+import { withApplications } from './vm-drive.ts'
 import { claimDisks } from './vm-disks.ts'
 
 // Azure's default and bounds of sasUriExpirationTimeInMinutes.
@@ -27,7 +28,7 @@ export function virtualMachinesBehaviour(deps: ComputeDependencies, runner: Mach
   }
   return {
     type: virtualMachineType,
-    prepare: (change, context) => prepareVm(change, context, deps),
+    prepare: async (change, context) => withApplications(await prepareVm(change, context, deps), change, context, deps),
     async check({ before, after }) {
       if (before && changesDisks(before, after) && runner.state(getVmFacts(before).vmId) !== 'stopped')
         throw computeProblems.VmMustBeStopped({ name: before.name, action: 'attach or detach data disks of' })

@@ -5,6 +5,7 @@ import type { StorageClass } from '../store/disk-store.ts'
 import { factsMember } from './dependencies.ts'
 import { editRow } from './facts.rows.ts'
 import type { Provision } from './seed.ts'
+import { formatApplication, type VmApplication } from './vm-applications.ts'
 
 /** What a machine should be doing, across restarts of the server. */
 export type Power = 'running' | 'stopped' | 'deallocated'
@@ -32,11 +33,13 @@ export interface VmFacts {
   readonly leaving?: readonly VmDiskFacts[] | undefined
   /** Secrets on their way to the guest: gone once its seed is written. */
   readonly provision?: Provision | undefined
+  /** What its read-only drive holds, in order; undefined: it never had one. */
+  readonly applications?: readonly VmApplication[] | undefined
 }
 
 export function formatVmFacts(facts: VmFacts): JsonObject {
   const { vmId, power, generation, isGeneralized } = facts
-  const { leaving = [], provision } = facts
+  const { leaving = [], provision, applications } = facts
   return {
     vmId,
     power,
@@ -47,6 +50,7 @@ export function formatVmFacts(facts: VmFacts): JsonObject {
     ...(provision === undefined || Object.values(provision).every((one) => one === undefined)
       ? {}
       : { provision: { ...provision } }),
+    ...(applications === undefined ? {} : { applications: applications.map(formatApplication) }),
   }
 }
 

@@ -4,7 +4,7 @@ import { computeApiVersions } from './api-versions.ts'
 import { body, extendedLocation, identity } from './envelope.ts'
 import { virtualMachineNameRule } from './names.ts'
 import type { ActionDeclaration, ResourceTypeDeclaration, Timing } from './resource-type.ts'
-import { anyJson, flag, int, list, needInt, needOneOf, oneOf, part, text, texts } from './schema.ts'
+import { anyJson, flag, int, list, needInt, needOneOf, needText, oneOf, part, text, texts } from './schema.ts'
 
 const type = 'Microsoft.Compute/virtualMachines'
 
@@ -112,6 +112,25 @@ export const virtualMachineProperties = Type.Object(
     securityProfile: part(
       { securityType: text({ anyCase: true, kept: true }), encryptionAtHost: flag({ kept: true }) },
       { ...open, kept: true },
+    ),
+    applicationProfile: part(
+      {
+        galleryApplications: list(
+          Type.Object(
+            {
+              packageReferenceId: needText({ anyCase: true }),
+              order: int({ minimum: 0, maximum: 2_147_483_647 }),
+              configurationReference: text(),
+              tags: text(),
+              treatFailureAsDeploymentFailure: flag({ since: '2022-03-01' }),
+              enableAutomaticUpgrade: flag({ since: '2022-03-01' }),
+            },
+            open,
+          ),
+          { kept: true },
+        ),
+      },
+      { ...open, since: '2021-07-01', kept: true },
     ),
     diagnosticsProfile: part(
       { bootDiagnostics: part({ enabled: flag(), storageUri: text() }, open) },

@@ -2,6 +2,7 @@ import type { JsonObject } from '../base/json.ts'
 import { GiB, MiB } from '../base/units.ts'
 import type { GalleryApplicationVersionProperties } from '../contract/gallery-applications.ts'
 import type { GalleryScriptVersionProperties } from '../contract/gallery-scripts.ts'
+import { artifactProblems } from './artifact-problems.ts'
 import type { ArtifactFile, ArtifactKind } from './artifact-versions.ts'
 import { checkScriptParameters } from './script-parameters.ts'
 
@@ -20,6 +21,17 @@ export const applicationVersions: ArtifactKind = {
   workflow: 'publish-application-version',
   // behaviour.md B7
   maximumReplicas: 3,
+  check({ after }) {
+    const { settings } = (after.properties as GalleryApplicationVersionProperties).publishingProfile
+    for (const member of ['packageFileName', 'configFileName'] as const) {
+      const value = settings?.[member]
+      if (value !== undefined && !isFileName(value))
+        throw artifactProblems.FileNameInvalid(
+          { member, value },
+          { target: `galleryApplicationVersion.properties.publishingProfile.settings.${member}` },
+        )
+    }
+  },
   files(properties: JsonObject): readonly ArtifactFile[] {
     const { source } = (properties as GalleryApplicationVersionProperties).publishingProfile
     const path = 'publishingProfile.source'
@@ -39,6 +51,12 @@ export const applicationVersions: ArtifactKind = {
           ]),
     ]
   },
+}
+
+/** It becomes a file in a guest's folder: nothing that leads elsewhere. */
+function isFileName(value: string): boolean {
+  // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
+  return value !== '.' && value !== '..' && !/[/\\\u0000-\u001f\u007f]/.test(value)
 }
 
 export const scriptVersions: ArtifactKind = {

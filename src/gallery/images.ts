@@ -68,12 +68,21 @@ function tripleOf(identifier: GalleryImageProperties['identifier']): string {
 }
 
 /** Reads what the rule of `latest` needs and applies it. */
-export async function findLatest(definitionKey: string, region: string, deps: ImageDependencies): Promise<Latest> {
-  return resolveLatest(await listCandidates(definitionKey, deps), region)
+export async function findLatest(
+  definitionKey: string,
+  region: string,
+  deps: ImageDependencies,
+  versionType?: string,
+): Promise<Latest> {
+  return resolveLatest(await listCandidates(definitionKey, deps, versionType), region)
 }
 
-async function listCandidates(definitionKey: string, deps: ImageDependencies): Promise<readonly Candidate[]> {
-  const versions = await listChildren(deps.db, definitionKey, 'Microsoft.Compute/galleries/images/versions')
+async function listCandidates(
+  definitionKey: string,
+  deps: ImageDependencies,
+  versionType = 'Microsoft.Compute/galleries/images/versions',
+): Promise<readonly Candidate[]> {
+  const versions = await listChildren(deps.db, definitionKey, versionType)
   const replicas = await listReplicasOf(
     deps.db,
     versions.map((version) => version.key),

@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import { createActivityLog } from '../activity/activity-log.ts'
@@ -22,6 +22,7 @@ import type { Compute } from '../compute/compute.ts'
 import { defaultComputeLimits } from '../compute/dependencies.ts'
 import { computeLists } from '../compute/provider-lists.ts'
 import { withQuota } from '../compute/quota.ts'
+import { computeProblems } from '../compute/problems.ts'
 import { qemuProvider } from '../compute/qemu/qemu-provider.ts'
 import { resourceTypes } from '../contract/resource-types.ts'
 import { services } from '../contract/services.ts'
@@ -44,6 +45,7 @@ import { imagesBehaviour } from '../gallery/images.ts'
 import { publishVersion, retireVersion } from '../gallery/publish-version.ts'
 import { listLiveRoots } from '../gallery/replica.rows.ts'
 import { purgeOverdue, purgeVersion, recycleBinBehaviour, recycleVersion } from '../gallery/recycle-bin.ts'
+import { resolveApplication } from '../gallery/resolve-application.ts'
 import { resolveImage } from '../gallery/resolve-image.ts'
 import { shareGallery } from '../gallery/share-gallery.ts'
 import { sharingProxies } from '../gallery/sharing-proxies.ts'
@@ -310,6 +312,14 @@ async function openCompute(
         return found
       },
       find: (uri) => findBlob(transfer, ownAddresses, uri, undefined),
+    },
+    resolveApplication: (reference, location, context) =>
+      resolveApplication(reference, location, context, { db, regions }),
+    async readBlob(uri, maximumBytes, { authorize, baseUrl }) {
+      const { path, sizeBytes, subscriptionId } = await transfer.findFile(uri, [baseUrl, ...ownAddresses])
+      await authorize('Microsoft.Storage/storageAccounts/listKeys/action', `/subscriptions/${subscriptionId}`)
+      if (sizeBytes > maximumBytes) throw computeProblems.BlobTooLarge({ sizeBytes, maximumBytes })
+      return readFile(path)
     },
     signSerialLog: async ({ vmId, expiresMs, baseUrl }) =>
       signLogAddress(transfer.signer, vmId, { expiresMs, baseUrl }).uri,

@@ -33,7 +33,8 @@ export function qemuArguments(spec: VmSpec, settings: QemuSettings): string[] {
     ['-chardev', `file,id=serial,path=${escapeCommas(spec.serialLogPath)},append=on`, '-serial', 'chardev:serial'],
     ['-object', 'rng-random,id=rng,filename=/dev/urandom', '-device', 'virtio-rng-pci,rng=rng'],
     spec.disks.toSorted((a, b) => order(a) - order(b)).flatMap(diskArguments),
-    spec.seedIsoPath === undefined ? [] : seedArguments(spec.seedIsoPath),
+    spec.seedIsoPath === undefined ? [] : driveArguments('seed', spec.seedIsoPath),
+    spec.applicationsPath === undefined ? [] : driveArguments('apps', spec.applicationsPath),
     settings.network === 'user'
       ? ['-netdev', 'user,id=net,restrict=on', '-device', 'virtio-net-pci,netdev=net,romfile=']
       : [],
@@ -79,10 +80,11 @@ function diskArguments(disk: VmDisk): string[] {
   return [...nodes.flatMap((node) => ['-blockdev', JSON.stringify(node)]), '-device', JSON.stringify(device)]
 }
 
-function seedArguments(path: string): string[] {
-  const file = { driver: 'file', 'node-name': 'seed-file', filename: path, 'read-only': true }
-  const node = { driver: 'raw', 'node-name': 'seed', file: 'seed-file', 'read-only': true }
-  const device = { driver: 'virtio-blk-pci', drive: 'seed', id: 'virtio-seed', serial: 'goldleaf-seed' }
+/** A raw file that the guest may read; it finds it by its serial, `goldleaf-{name}`. */
+function driveArguments(name: 'seed' | 'apps', path: string): string[] {
+  const file = { driver: 'file', 'node-name': `${name}-file`, filename: path, 'read-only': true }
+  const node = { driver: 'raw', 'node-name': name, file: `${name}-file`, 'read-only': true }
+  const device = { driver: 'virtio-blk-pci', drive: name, id: `virtio-${name}`, serial: `goldleaf-${name}` }
   return ['-blockdev', JSON.stringify(file), '-blockdev', JSON.stringify(node), '-device', JSON.stringify(device)]
 }
 

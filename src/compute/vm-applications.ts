@@ -1,0 +1,166 @@
+import { findArmId } from '../base/arm-id.ts'
+import type { JsonObject } from '../base/json.ts'
+import type { VirtualMachineProperties } from '../contract/virtual-machines.ts'
+import type { RequestContext } from '../resources/behaviour.ts'
+import type { StorageClass } from '../store/disk-store.ts'
+import type { ComputeDependencies } from './dependencies.ts'
+import { computeProblems } from './problems.ts'
+
+/** Bytes that a region keeps, and how many of them there are. */
+export interface StoredFile {
+  readonly region: string
+  readonly storageClass: StorageClass
+  readonly root: string
+  readonly sizeBytes: number
+}
+
+/** An application as a machine gets it: resolved once, when the machine is told of it. */
+export interface VmApplication {
+  readonly versionId: string
+  readonly name: string
+  readonly version: string
+  readonly order: number
+  readonly packageName: string
+  readonly configurationName: string
+  readonly rerun: boolean
+  readonly install?: string | undefined
+  readonly update?: string | undefined
+  readonly remove?: string | undefined
+  readonly package: StoredFile
+  /** The version's own, or base64 of what `configurationReference` held. */
+  readonly configuration?: StoredFile | string | undefined
+}
+
+type Asked = NonNullable<NonNullable<VirtualMachineProperties['applicationProfile']>['galleryApplications']>[number]
+
+/** Azure's limit of applications of a machine. */
+const most = 25
+/** A configuration of a machine's own is kept in its row. */
+const maximumConfigurationBytes = 64 * 1024
+const member = 'applicationProfile.galleryApplications'
+const target = { target: member }
+
+/**
+ * The applications that a machine names, in the order in which they are to be installed; resolved anew with every change
+ * of the list. Throws Azure's texts and ours.
+ */
+export async function resolveApplications(
+  properties: VirtualMachineProperties,
+  facts: { readonly location: string; readonly osType: string },
+  context: RequestContext,
+  deps: Pick<ComputeDependencies, 'resolveApplication' | 'readBlob'>,
+): Promise<readonly VmApplication[]> {
+  const asked = properties.applicationProfile?.galleryApplications ?? []
+  if (asked.length > most)
+    throw computeProblems.InvalidParameterValue(
+      { parameter: member, reason: `A virtual machine has at most ${most} applications.` },
+      target,
+    )
+  const resolved: VmApplication[] = []
+  for (const one of asked) resolved.push(await resolveOne(one, facts, context, deps))
+  const parents = resolved.map(({ versionId }) => versionId.toLowerCase().split('/').slice(0, -2).join('/'))
+  const twice = resolved.find((_, index) => parents.indexOf(parents[index] ?? '') !== index)
+  if (twice !== undefined)
+    throw computeProblems.InvalidParameterValue(
+      { parameter: member, reason: `The application '${twice.name}' is named twice.` },
+      target,
+    )
+  return resolved.toSorted((a, b) => a.order - b.order)
+}
+
+async function resolveOne(
+  asked: Asked,
+  { location, osType }: { readonly location: string; readonly osType: string },
+  context: RequestContext,
+  deps: Pick<ComputeDependencies, 'resolveApplication' | 'readBlob'>,
+): Promise<VmApplication> {
+  refuseBlindWishes(asked)
+  const found = await deps.resolveApplication(asked.packageReferenceId, location, context)
+  const id = findArmId(found.versionId)
+  const name = id?.names.at(-2) ?? ''
+  if (found.supportedOSType !== osType)
+    throw computeProblems.InvalidParameterValue(
+      {
+        parameter: `${member}.packageReferenceId`,
+        reason: `The application '${name}' is for ${found.supportedOSType}, the virtual machine runs ${osType}.`,
+      },
+      target,
+    )
+  const own = asked.configurationReference
+  const configuration =
+    own === undefined
+      ? found.configuration
+      : Buffer.from(await deps.readBlob(own, maximumConfigurationBytes, context)).toString('base64')
+  const { versionId, install, update, remove, rerun } = found
+  return {
+    versionId,
+    name,
+    version: id?.name ?? '',
+    order: asked.order ?? 0,
+    packageName: found.packageName,
+    configurationName: found.configurationName,
+    rerun,
+    ...(install === undefined ? {} : { install }),
+    ...(update === undefined ? {} : { update }),
+    ...(remove === undefined ? {} : { remove }),
+    package: found.package,
+    ...(configuration === undefined ? {} : { configuration }),
+  }
+}
+
+/** Nobody in the guest reports back, and nobody there waits for a new version: what needs that is not promised. */
+function refuseBlindWishes(asked: Asked): void {
+  const wishes = [
+    ['treatFailureAsDeploymentFailure', 'this server does not learn how an installation in the guest ended'],
+    ['enableAutomaticUpgrade', 'an application is resolved when the virtual machine is created or updated'],
+  ] as const
+  for (const [wish, why] of wishes)
+    if (asked[wish] === true)
+      throw computeProblems.VmUnsupported(
+        { what: `${wish} of a gallery application (${why})`, instead: 'Set it to false or leave it out.' },
+        target,
+      )
+}
+
+/** As JSON: what is not there is left out. */
+export function formatApplication(application: VmApplication): JsonObject {
+  const { install, update, remove, configuration, ...rest } = application
+  const commands = Object.entries({ install, update, remove }).filter(([, value]) => value !== undefined)
+  const own = typeof configuration === 'object' ? { ...configuration } : configuration
+  return {
+    ...rest,
+    package: { ...rest.package },
+    ...Object.fromEntries(commands),
+    ...(own === undefined ? {} : { configuration: own }),
+  }
+}
+
+/** What is known of a machine's applications: that they are on its drive, not how their commands ended. */
+export function describeApplications(applications: readonly VmApplication[]): JsonObject[] {
+  if (applications.length === 0) return []
+  const list = applications.map(({ name, version }) => `${name} ${version}`).join(', ')
+  return [
+    {
+      name: 'VMAppExtension',
+      type: 'Microsoft.CPlat.Core.VMApplicationManagerLinux',
+      statuses: [
+        {
+          code: 'ComponentStatus/delivered',
+          level: 'Info',
+          displayStatus: 'Delivered',
+          message:
+            `On the read-only drive 'goldleaf-apps' from the next start on: ${list}. The guest runs install.sh from there; ` +
+            'how that ended is in its own logs, this server does not learn it.',
+        },
+      ],
+    },
+  ]
+}
+
+/** Stored bytes that a machine needs to make its drive again. */
+export function rootsOf(applications: readonly VmApplication[]): readonly StoredFile[] {
+  return applications.flatMap(({ package: own, configuration }) => [
+    own,
+    ...(configuration === undefined || typeof configuration === 'string' ? [] : [configuration]),
+  ])
+}

@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { after, before, suite, test } from 'node:test'
+import { buildTinyDisk } from '../../tools/tiny-disk.ts'
+import { eventually } from '../support/goldleaf.ts'
+import { fixedVhd } from './vhd.ts'
+import { assertRefused, openWire, vmVersion } from './wire.ts'
+import type { Body, Json, Refusal, Wire } from './wire.ts'
+
+const regions = { targetRegions: [{ name: 'westeurope' }, { name: 'eastus' }] }
+
+/** A real guest gets the applications that its machine names: on a drive, installed in order, updated and removed. */
+suite('applications of a virtual machine', { timeout: 240_000 }, () => {
+  let wire: Wire
+  let extra = ''
+  before(async () => {
+    wire = await openWire()
+    const { path } = await buildTinyDisk({ out: join(wire.folder, 'tiny.raw'), content: 'apps' })
+    await wire.gallery('g')
+    await wire.definition('g/d')
+    await wire.publish('g/d/1.0.0', await wire.blob('tiny.vhd', fixedVhd(await readFile(path))), regions)
+    for (const [name, os] of [
+      ['tool', 'Linux'],
+      ['agent', 'Linux'],
+      ['other', 'Windows'],
+    ] as const) {
+      const application = wire.at(`galleries/g/applications/${name}`)
+      await wire.arm.must('PUT', application, { location: 'westeurope', properties: { supportedOSType: os } })
+      for (const version of ['1.0.0', '1.0.1']) await publishApplication(name, version)
+    }
+    extra = await wire.blob('extra.conf', Buffer.from('own\n'))
+  })
+  after(() => wire?.[Symbol.asyncDispose]())
+
+  /** The package is a program that says what is done with it, and with which configuration. */
+  async function publishApplication(name: string, version: string): Promise<void> {
+    const program = `echo "${name} ${version}: $1 with $(cat settings)"\n`
+    const mediaLink = await wire.blob(`${name}-${version}`, Buffer.from(program))
+    const defaultConfigurationLink = await wire.blob(`${name}-${version}.conf`, Buffer.from('defaults\n'))
+    await wire.arm.must('PUT', wire.at(`galleries/g/applications/${name}/versions/${version}`), {
+      location: 'westeurope',
+      properties: {
+        publishingProfile: {
+          ...regions,
+          source: { mediaLink, defaultConfigurationLink },
+          manageActions: { install: 'sh ./program install', remove: 'sh ./program remove' },
+          settings: { packageFileName: 'program', configFileName: 'settings' },
+        },
+      },
+    })
+  }
+
+  const vm = wireAt('virtualMachines/one')
+  function wireAt(path: string) {
+    return (suffix = ''): string => wire.at(`${path}${suffix}`, vmVersion)
+  }
+  const reference = (path: string): string => wire.id(`galleries/g/applications/${path}`)
+  const body = (galleryApplications: readonly Json[]): Body => ({
+    location: 'eastus',
+    properties: {
+      storageProfile: { imageReference: { id: wire.id('galleries/g/images/d') } },
+      applicationProfile: { galleryApplications },
+    },
+  })
+  const consoleLog = async (): Promise<string> => {
+    const { body } = await wire.arm.call('POST', vm('/retrieveBootDiagnosticsData'))
+    return (await fetch(body.serialConsoleLogBlobUri ?? '')).text()
+  }
+  const bootUp = async (count: number): Promise<string> =>
+    eventually(async () => {
+      const log = await consoleLog()
+      const boots = log.split('goldleaf-guest ready:').length - 1
+      assert.equal(boots, count, log.slice(-2000))
+      return log.slice(log.lastIndexOf(`goldleaf-guest boot ${count}`))
+    }, 90_000)
+  const restart = async (): Promise<void> => {
+    await wire.arm.must('POST', `${vm('/powerOff')}&skipShutdown=true`)
+    await wire.arm.must('POST', vm('/start'))
+  }
+
+  test('the guest installs them in their order, each with its configuration', async () => {
+    const created = await wire.arm.must(
+      'PUT',
+      vm(),
+      body([
+        { packageReferenceId: reference('tool/versions/1.0.0'), order: 2, configurationReference: extra },
+        { packageReferenceId: reference('agent/versions/latest'), order: 1 },
+      ]),
+    )
+    const shown = created.body.properties as {
+      readonly applicationProfile?: { readonly galleryApplications?: readonly object[] }
+    }
+    assert.equal(shown.applicationProfile?.galleryApplications?.length, 2)
+    const said = await bootUp(1)
+    const agent = said.indexOf('agent 1.0.1: install with defaults')
+    const tool = said.indexOf('tool 1.0.0: install with own')
+    assert.ok(agent > 0 && tool > agent, said)
+    assert.match(said, /goldleaf-apps: tool 1\.0\.0: install done/)
+  })
+
+  test('the instance view says what is known: delivered', async () => {
+    const { body: view } = await wire.arm.call('GET', vm('/instanceView'))
+    const { extensions } = view as {
+      readonly extensions?: readonly {
+        readonly name: string
+        readonly statuses: readonly { readonly code: string; readonly message: string }[]
+      }[]
+    }
+    assert.equal(extensions?.[0]?.name, 'VMAppExtension')
+    assert.equal(extensions[0].statuses[0]?.code, 'ComponentStatus/delivered')
+    assert.match(extensions[0].statuses[0]?.message ?? '', /agent 1\.0\.1, tool 1\.0\.0/)
+  })
+
+  test('at the next start: another version is put in place of the old one, what left the list is removed', async () => {
+    const galleryApplications = [{ packageReferenceId: reference('tool/versions/1.0.1') }]
+    await wire.arm.must('PATCH', vm(), { properties: { applicationProfile: { galleryApplications } } })
+    // Its bytes are the machine's own by now.
+    await wire.arm.must('DELETE', wire.at('galleries/g/applications/agent/versions/1.0.1'))
+    await restart()
+    const said = await bootUp(2)
+    assert.match(said, /tool 1\.0\.0: remove with own/)
+    assert.match(said, /tool 1\.0\.1: install with defaults/)
+    assert.match(said, /agent 1\.0\.1: remove with defaults/)
+    assert.match(said, /goldleaf-apps: agent removed/)
+    await restart()
+    assert.doesNotMatch(await bootUp(3), /install with|remove with/)
+  })
+
+  test('what cannot be delivered is refused', async () => {
+    const wish = (more: object, status: number, code: string, says: RegExp): Refusal => ({
+      why: says.source,
+      path: wire.at('virtualMachines/two', vmVersion),
+      body: body([{ packageReferenceId: reference('tool/versions/1.0.1'), ...more }]),
+      status,
+      code,
+      says,
+    })
+    const refused = [
+      wish(
+        { packageReferenceId: reference('tool/versions/9.9.9') },
+        404,
+        'GalleryApplicationVersionNotFound',
+        /'eastus'/,
+      ),
+      wish(
+        { packageReferenceId: wire.id('galleries/g/images/d') },
+        404,
+        'GalleryApplicationVersionNotFound',
+        /images\/d/,
+      ),
+      wish({ packageReferenceId: reference('other/versions/1.0.0') }, 400, 'InvalidParameter', /is for Windows/),
+      wish({ treatFailureAsDeploymentFailure: true }, 400, 'BadRequest', /does not learn how an installation/),
+      wish({ enableAutomaticUpgrade: true }, 400, 'BadRequest', /enableAutomaticUpgrade/),
+      wish({ configurationReference: `${extra}.gone` }, 404, 'BlobNotFound', /./),
+    ]
+    for (const one of refused) await assertRefused(wire, one)
+    await assertRefused(wire, {
+      ...wish({}, 400, 'InvalidParameter', /'tool' is named twice/),
+      body: body(['1.0.0', '1.0.1'].map((name) => ({ packageReferenceId: reference(`tool/versions/${name}`) }))),
+    })
+  })
+})
