@@ -96,7 +96,6 @@ export async function openMachineRunner(deps: RunnerDependencies): Promise<Machi
     async prepareDisks(facts) {
       await checkBases(facts, deps)
       await makeOverlays(facts)
-      await prepareDrive(facts, homeOf(facts.vmId), deps.stores)
     },
     prepareOverlays: makeOverlays,
     async prepareSeed(vmId, seed) {
