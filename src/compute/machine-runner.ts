@@ -62,6 +62,7 @@ export async function openMachineRunner(deps: RunnerDependencies): Promise<Machi
   const listeners: ((exit: VmExit) => void)[] = []
   const { homeOf, overlayOf, makeOverlays } = overlayFiles(machinesFolder)
   const seedOf = (vmId: string): string => join(homeOf(vmId), 'seed.iso')
+  const readOnly = (facts: VmFacts) => prepareReadOnly(facts, homeOf(facts.vmId), seedOf(facts.vmId), deps)
 
   provider.onExit((exit) => {
     const held = running.get(exit.vmKey)
@@ -77,13 +78,11 @@ export async function openMachineRunner(deps: RunnerDependencies): Promise<Machi
     const disks = await attachDisks(facts, held, { ...deps, sockets, overlayOf })
     const firmware = await firmwareOf(facts, deps)
     const serialLogPath = join(homeOf(vmId), 'serial.log')
-    const applicationsPath = await prepareDrive(facts, homeOf(vmId), deps.stores)
     // Registered before the start: a machine may end while its start is still being awaited.
     const kept = held.move()
     running.set(vmId, kept)
     try {
-      const seedIsoPath = (await exists(seedOf(vmId))) ? seedOf(vmId) : undefined
-      await provider.start({ vmKey: vmId, ...size, firmware, disks, serialLogPath, seedIsoPath, applicationsPath })
+      await provider.start({ vmKey: vmId, ...size, firmware, disks, serialLogPath, ...(await readOnly(facts)) })
     } catch (error) {
       running.delete(vmId)
       await kept.disposeAsync()
@@ -134,6 +133,17 @@ export async function openMachineRunner(deps: RunnerDependencies): Promise<Machi
       await rm(sockets, { recursive: true, force: true })
     },
   }
+}
+
+/** What the guest may only read: the seed, where one was written, and the drive with its applications. */
+async function prepareReadOnly(
+  facts: VmFacts,
+  home: string,
+  seed: string,
+  { stores }: Pick<RunnerDependencies, 'stores'>,
+): Promise<Pick<VmSpec, 'seedIsoPath' | 'applicationsPath'>> {
+  const seedIsoPath = (await exists(seed)) ? seed : undefined
+  return { seedIsoPath, applicationsPath: await prepareDrive(facts, home, stores) }
 }
 
 /** Reads the start of the image's OS disk where the choice hangs on it. */
