@@ -10,7 +10,7 @@ import { chooseFirmware, firmwareProbeBytes } from './firmware.ts'
 import { serveNbd } from './nbd-export.ts'
 import { computeProblems } from './problems.ts'
 import { exists, freeze, isVmId, overlayFiles, type Layer } from './overlays.ts'
-import type { VmDisk, VmExit, VmState } from './provider.ts'
+import type { VmDisk, VmExit, VmSpec, VmState } from './provider.ts'
 import type { VmDiskFacts, VmFacts } from './vm-facts.ts'
 import type { VmSize } from './vm-size.ts'
 
