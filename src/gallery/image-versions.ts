@@ -132,8 +132,7 @@ async function checkSource(change: Change, context: RequestContext, deps: Galler
     if (!version || !replicas.some(isUsable))
       throw galleryProblems.SourceNotFound({ id: source.id }, { target: `${storagePath}.source.id` })
     const from = await findResource(deps.db, version.parentKey)
-    const { osType, hyperVGeneration } = (from?.properties ?? {}) as Partial<GalleryImageProperties>
-    checkFits(source.id, { osType, hyperVGeneration }, definition)
+    if (from) checkDefinitionFits(source.id, from.properties as GalleryImageProperties, definition)
     return
   }
   if (source.kind === 'whole') {
@@ -216,6 +215,14 @@ function checkFits(
     throw galleryProblems.SourceGenerationDiffers({ id, source: source.hyperVGeneration, wanted: generation })
   if (source.osType !== undefined && definition && source.osType !== definition.osType)
     throw galleryProblems.SourceOsTypeDiffers({ id, source: source.osType, wanted: definition.osType })
+}
+
+/** A version of one definition becomes one of another only where both are the same kind of image. */
+function checkDefinitionFits(id: string, from: GalleryImageProperties, definition: GalleryImageProperties | undefined) {
+  checkFits(id, from, definition)
+  checkWholeFits(id, { osState: from.osState, plan: from.purchasePlan }, definition)
+  const [source, wanted] = [from.architecture ?? 'x64', definition?.architecture ?? 'x64']
+  if (source !== wanted) throw galleryProblems.SourceArchitectureDiffers({ id, source, wanted })
 }
 
 async function definitionOf(change: Change, deps: GalleryDependencies): Promise<GalleryImageProperties | undefined> {

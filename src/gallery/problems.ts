@@ -185,6 +185,12 @@ export const galleryProblems = defineProblems({
     say: (f: { id: string; source: string; wanted: string }) =>
       `The resource with id '${f.id}' has a different OS type ['${f.source}'] than the parent gallery image OS type generation ['${f.wanted}']`,
   },
+  SourceArchitectureDiffers: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: (f: { id: string; source: string; wanted: string }) =>
+      `The resource with id '${f.id}' has a different architecture ['${f.source}'] than the parent gallery image architecture ['${f.wanted}']`,
+  },
   GallerySourceResourceExceedsMaxSize: {
     kind: 'invalid',
     say: (f: { sizeGiB: number; maximumGiB: number }) =>

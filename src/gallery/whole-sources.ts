@@ -26,8 +26,12 @@ export async function admitWholeSource(
   return found
 }
 
-/** Azure compares state and plan as well where the source is a whole machine (behaviour.md A2, D). */
-export function checkWholeFits(id: string, source: WholeSource, definition: GalleryImageProperties | undefined): void {
+/** Azure compares state and plan as well where the source is a whole machine or its image (behaviour.md A2, D). */
+export function checkWholeFits(
+  id: string,
+  source: Pick<WholeSource, 'osState' | 'plan'>,
+  definition: GalleryImageProperties | undefined,
+): void {
   const osState = definition?.osState
   if (osState !== undefined && osState !== source.osState)
     throw galleryProblems.SourceStateDiffers({ id, wanted: osState, source: source.osState })

@@ -120,6 +120,22 @@ suite('one session that mixes api-versions on one resource', () => {
         })
   })
 
+  test('a type below galleries that came later is not there in older api-versions', async () => {
+    const later: readonly (readonly [path: string, type: string, since: string, last: string])[] = [
+      ['applications/a', 'applications', '2019-03-01', '2018-06-01'],
+      ['applications/a/versions/1.0.0', 'applications/versions', '2019-03-01', '2018-06-01'],
+      ['inVMAccessControlProfiles/p', 'inVMAccessControlProfiles', '2024-03-03', '2023-07-03'],
+      ['scripts/s', 'scripts', '2025-03-03', '2024-03-03'],
+    ]
+    for (const [path, type, since, last] of later) {
+      const list = galleryApiVersions.filter((version) => version >= since).join(', ')
+      const { status, body } = await wire.arm.call('GET', wire.at(`galleries/mix/${path}`, last))
+      assert.equal(status, 400, type)
+      assert.equal(body.error?.code, 'NoRegisteredProviderFound')
+      assert.ok(body.error?.message.includes(`for type 'galleries/${type}'. The supported api-versions are '${list}'.`))
+    }
+  })
+
   test('another api-version: NoRegisteredProviderFound with the list of this type', async () => {
     const list = galleryApiVersions.join(', ')
     for (const [path, type] of [

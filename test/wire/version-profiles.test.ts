@@ -124,6 +124,32 @@ suite('profiles of definitions and versions on the wire', () => {
     assert.deepEqual(await shown('2021-07-01'), { source, osDiskImage: disk })
   })
 
+  const kinds: readonly (readonly [why: string, image: Body, says: RegExp])[] = [
+    [
+      'another state',
+      { osState: 'Generalized' },
+      /since the OS State in the parent gallery image \('Generalized'\) is not 'Specialized'\.$/,
+    ],
+    [
+      'another architecture',
+      { architecture: 'Arm64' },
+      /has a different architecture \['x64'\] than the parent gallery image architecture \['Arm64'\]$/,
+    ],
+    ['another system', { osType: 'Windows' }, /has a different OS type \['Linux'\] than .* generation \['Windows'\]$/],
+    [
+      'another generation',
+      { hyperVGeneration: 'V2' },
+      /has a different Hypervisor generation \['V1'\] than .* generation \['V2'\]$/,
+    ],
+  ]
+  for (const [index, [why, image, says]] of kinds.entries())
+    test(`a version is no source for a definition of ${why}`, async () => {
+      await wire.definition(`g/kind${index}`, image)
+      const source = { id: wire.id('galleries/g/images/d/versions/1.0.0') }
+      const body = { location: 'westeurope', properties: { storageProfile: { source } } }
+      await refused(`kind${index}/versions/1.0.0`, body, says)
+    })
+
   const hash = Buffer.alloc(32, 7).toString('base64')
   const uefi = (additionalSignatures: Body, signatureTemplateNames = ['MicrosoftWindowsTemplate']): Body =>
     versionBody(uri, {}, { securityProfile: { uefiSettings: { signatureTemplateNames, additionalSignatures } } })
