@@ -1,6 +1,8 @@
 import type { Clock } from '../base/clock.ts'
 import type { CallerFacts } from '../resources/behaviour.ts'
 import type { Installation } from './installation.ts'
+import { createOutsideVerifier } from './outside-issuers.ts'
+import type { OutsideIssuer } from './outside-issuers.ts'
 import { identityProblems } from './problems.ts'
 import { createTokenVerifier } from './token.ts'
 
@@ -20,17 +22,25 @@ export interface AuthenticatorDeps {
   readonly isTenant?: ((tenantId: string) => Promise<boolean>) | undefined
   /** Whose tokens are taken; default: Azure Resource Manager's. */
   readonly audiences?: readonly string[] | undefined
+  /** Issuers besides this server whose tokens are taken. */
+  readonly issuers?: readonly OutsideIssuer[] | undefined
 }
 
 export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
   const { installation, clock } = deps
   const isTenant = deps.isTenant ?? (async (tenantId: string) => tenantId === installation.tenantId)
   const verifier = createTokenVerifier({ installation, clock, isTenant, audiences: deps.audiences })
+  const outside = createOutsideVerifier({
+    issuers: deps.issuers ?? [],
+    clock,
+    isTenant,
+    reservedObjectIds: new Set([installation.objectId]),
+  })
   return async (header) => {
     if (header === undefined || header.trim() === '') throw identityProblems.AuthenticationMissing({})
     const token = header.length > longestHeader ? undefined : /^Bearer +([^\s]+) *$/i.exec(header)?.[1]
     if (token === undefined) throw identityProblems.AuthenticationFailedInvalidHeader({})
-    const principal = await verifier.verify(token)
+    const principal = (await outside.verify(token)) ?? (await verifier.verify(token))
     // As Azure's createdBy shows them: a user by its principal name, a program by its application id.
     return { ...principal, name: principal.upn ?? principal.appId }
   }

@@ -126,10 +126,15 @@ async function findCertificate(
       ? undefined
       : await directory.findServicePrincipal(authority.tenantId ?? application.tenantId, application.appId)
   const keys = [...(application?.keyCredentials ?? []), ...(principal?.keyCredentials ?? [])]
+  // MSAL for Python pads its base64url.
+  const hint = (name: string): string | undefined => {
+    const value = header[name]
+    return typeof value === 'string' ? value.replace(/=+$/, '') : undefined
+  }
   const named = (key: KeyCredential): boolean =>
-    header['x5t#S256'] === undefined
-      ? header['x5t'] === key.thumbprint || header['kid'] === key.thumbprint
-      : header['x5t#S256'] === key.thumbprintSha256
+    hint('x5t#S256') === undefined
+      ? hint('x5t') === key.thumbprint || hint('kid') === key.thumbprint
+      : hint('x5t#S256') === key.thumbprintSha256
   const found = keys.find(named)
   if (found === undefined)
     throw invalidClient(

@@ -32,6 +32,11 @@ export const identityProblems = defineProblems({
     say: (f: { issuer: string; expected: string }) =>
       `The access token is from the wrong issuer '${f.issuer}'. It must match the tenant '${f.expected}' associated with this subscription. Please use the authority (URL) of that tenant to get the token.`,
   },
+  IssuerUnavailable: {
+    kind: 'unavailable',
+    say: (f: { issuer: string }) =>
+      `The issuer '${f.issuer}' could not be asked for its keys, so the access token cannot be verified. Try again; if it stays so, check the issuer's address in the server's configuration.`,
+  },
   IdentityFilesBroken: {
     kind: 'internal',
     say: (f: { file: string; reason: string }) =>

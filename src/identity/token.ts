@@ -13,7 +13,7 @@ import { identityProblems } from './problems.ts'
 /** How long an access token is good for. */
 export const tokenLifetimeSeconds = 3_600
 /** How far two clocks may be apart. */
-const clockToleranceSeconds = 60
+export const clockToleranceSeconds = 60
 
 /** What a client asks a token for when it names this server by the address it knows; Azure's own name for ARM. */
 export const armAudience = 'https://management.azure.com'
@@ -133,7 +133,7 @@ function principalOf(claims: Static<typeof claimsSchema>): Principal {
   return { objectId: oid, tenantId: tid, appId: appid, kind, roles, ...(upn === undefined ? {} : { upn }) }
 }
 
-function formatUtc(seconds: unknown): string {
+export function formatUtc(seconds: unknown): string {
   return typeof seconds === 'number' ? new Date(seconds * 1000).toISOString() : 'unknown'
 }
 

@@ -40,6 +40,18 @@ suite('configuration', () => {
     assert.deepEqual([config.http.port, config.https.port, config.logLevel], [0, 0, 'debug'])
   })
 
+  test('outside issuers: by https, each once, with what their tokens must name', async () => {
+    const entra = { issuer: 'https://login.microsoftonline.com/t/v2.0', audiences: ['api://goldleaf'] }
+    assert.deepEqual((await load({ identity: { issuers: [entra] } })).issuers, [entra])
+    for (const issuers of [
+      [{ ...entra, issuer: 'http://keycloak.test/realms/a' }],
+      [{ ...entra, jwksUri: 'http://keycloak.test/keys' }],
+      [{ ...entra, audiences: [] }],
+      [entra, entra],
+    ])
+      await assert.rejects(load({ identity: { issuers } }), { code: 'ConfigurationInvalid', message: /identity/ })
+  })
+
   test('own regions: folders relative to the file, zones by number or by name, pairs in any spelling', async () => {
     const { regions } = await load({
       regions: [

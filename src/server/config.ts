@@ -8,6 +8,7 @@ import type { RateLimits } from '../arm/rate-limits.ts'
 import { Problem } from '../base/problem.ts'
 import { normalizeRegionName } from '../base/region.ts'
 import type { Region } from '../base/region.ts'
+import type { OutsideIssuer } from '../identity/outside-issuers.ts'
 
 /** Where to listen; port 0 asks the system for a free one. */
 export interface ListenAddress {
@@ -56,6 +57,8 @@ export interface ServerConfig {
   readonly rateLimits: RateLimits
   /** Which resource providers a subscription has before it registers any. */
   readonly providersRegistered: 'all' | 'none'
+  /** Issuers besides this server whose tokens are taken: Entra ID, Keycloak, any OpenID provider. */
+  readonly issuers: readonly OutsideIssuer[]
 }
 
 /** The flags of `goldleaf serve`, as text: what is absent comes from the configuration file, then from the defaults. */
@@ -129,6 +132,24 @@ const regionSchema = Type.Object(
   },
   { additionalProperties: false },
 )
+const claimName = Type.Optional(Type.String({ minLength: 1 }))
+const issuerSchema = Type.Object(
+  {
+    issuer: Type.String({ minLength: 1 }),
+    audiences: Type.Array(Type.String({ minLength: 1 }), { minItems: 1 }),
+    tenantId: Type.Optional(
+      Type.String({ pattern: '^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$' }),
+    ),
+    jwksUri: Type.Optional(Type.String({ minLength: 1 })),
+    claims: Type.Optional(
+      Type.Object(
+        { objectId: claimName, appId: claimName, name: claimName, roles: claimName, groups: claimName },
+        { additionalProperties: false },
+      ),
+    ),
+  },
+  { additionalProperties: false },
+)
 const fileSchema = Type.Object(
   {
     listen: Type.Optional(Type.String()),
@@ -172,6 +193,9 @@ const fileSchema = Type.Object(
     ),
     activityDays: Type.Optional(Type.Integer({ minimum: 1, maximum: 3_650 })),
     logLevel: Type.Optional(Type.Enum(['debug', 'info', 'warn', 'error', 'silent'])),
+    identity: Type.Optional(
+      Type.Object({ issuers: Type.Optional(Type.Array(issuerSchema)) }, { additionalProperties: false }),
+    ),
   },
   { additionalProperties: false },
 )
@@ -285,6 +309,22 @@ function checkRegions(regions: readonly Region[]): void {
   })
 }
 
+/** Keys that come over plain HTTP could be anybody's, but for a server on this machine. */
+function checkIssuers(issuers: readonly OutsideIssuer[]): void {
+  const names = new Set<string>()
+  issuers.forEach(({ issuer, jwksUri }, at) => {
+    const addresses = { issuer, ...(jwksUri === undefined ? {} : { jwksUri }) }
+    for (const [member, address] of Object.entries(addresses)) {
+      const url = URL.parse(address)
+      const isLocal = url !== null && ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname)
+      if (url?.protocol !== 'https:' && !(url?.protocol === 'http:' && isLocal))
+        throw invalid(`identity.issuers[${at}].${member}`, `is '${address}'. Give an https address.`)
+    }
+    if (names.has(issuer)) throw invalid(`identity.issuers[${at}].issuer`, `'${issuer}' is there twice.`)
+    names.add(issuer)
+  })
+}
+
 function parseLogLevel(text: string): LogLevel {
   if (text === 'debug' || text === 'info' || text === 'warn' || text === 'error' || text === 'silent') return text
   throw invalid('logLevel', `is '${text}'. Choose debug, info, warn, error or silent.`)
@@ -322,6 +362,8 @@ export async function loadConfig(flags: ServerFlags, cwd: string = process.cwd()
   const fileFolder = path === undefined ? cwd : dirname(path)
   const regions = (file.regions ?? defaultRegions).map((entry) => buildRegion(entry, dataFolder, fileFolder))
   checkRegions(regions)
+  const issuers = file.identity?.issuers ?? []
+  checkIssuers(issuers)
   const { profile = 'today', ...limits } = file.limits ?? {}
   const { enforced = false, ...rates } = file.rateLimits ?? {}
   return {
@@ -336,6 +378,7 @@ export async function loadConfig(flags: ServerFlags, cwd: string = process.cwd()
     activityDays: file.activityDays ?? 90,
     rateLimits: { ...defaultRateLimits, ...rates, isEnforced: enforced },
     providersRegistered: file.providers?.registered ?? 'all',
+    issuers,
     logLevel: flags.logLevel === undefined ? (file.logLevel ?? 'info') : parseLogLevel(flags.logLevel),
   }
 }

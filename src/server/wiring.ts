@@ -174,10 +174,10 @@ function registerRoutes(app: FastifyInstance, parts: Parts): void {
   const { room, installation, directory, transfer, compute, gallery, work } = parts
   const { config, db, stores, regions, clock, logger, activity } = room
   const isTenant = async (tenantId: string): Promise<boolean> => (await directory.findTenant(tenantId)) !== undefined
-  const authenticate = createAuthenticator({ installation, clock, isTenant })
+  const authenticate = createAuthenticator({ installation, clock, isTenant, issuers: config.issuers })
   // Clients that know no Graph of their own ask for ARM's audience there too (`graphAudience` of the metadata).
   const audiences = [...armAudiences, ...graphAudiences]
-  const authenticateGraph = createAuthenticator({ installation, clock, isTenant, audiences })
+  const authenticateGraph = createAuthenticator({ installation, clock, isTenant, audiences, issuers: config.issuers })
   const access = createAccess({ db, clock, directory, issuerOf })
   const authorize: Authorizer = async (caller, action, scope) => {
     await access.authorize(caller, action, scope)
