@@ -40,7 +40,8 @@ async function openProvider() {
       },
     ],
   })
-  server.on('request', provider.callback())
+  const answer = provider.callback()
+  server.on('request', (request, response) => void answer(request, response))
   const close = () => new Promise<void>((resolve) => void server.close(() => resolve()))
   return { issuer, privateKey, close }
 }
