@@ -9,6 +9,7 @@ import type { Db, Tx } from '../db/tables.ts'
 import type { Behaviour, CallerFacts } from '../resources/behaviour.ts'
 import type { ProviderList } from '../resources/provider-list.ts'
 import type { ProxyBehaviour } from '../resources/proxy.ts'
+import type { Resource } from '../resources/resource.ts'
 import type { Work } from '../work/workflow.ts'
 import type { RateLimiter } from './rate-limits.ts'
 
@@ -50,7 +51,7 @@ export interface ArmOptions {
   /** What an object id stands for in a tenant, of those that roles are assigned to. */
   findPrincipalKind(tenantId: string, objectId: string): Promise<'user' | 'group' | 'servicePrincipal' | undefined>
   /** Runs in the transaction in which a row goes without an operation (`onSettled` of the work engine sees the others). */
-  onRemoved?(tx: Tx, key: string): Promise<void>
+  onRemoved?(tx: Tx, key: string, row: Resource): Promise<void>
   /** Sent with every answer that a client will poll. Default 1. */
   readonly retryAfterSeconds?: number | undefined
   /** Entries of one page of a list. Default 50. */

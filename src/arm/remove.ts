@@ -87,7 +87,7 @@ async function removeOnce(engine: Engine, request: RemovalRequest, row: Resource
     await lockResource(tx, row.key)
     await check(tx)
     const isDeleted = await deleteResource(tx, row.key, row)
-    if (isDeleted) await engine.onRemoved?.(tx, row.key)
+    if (isDeleted) await engine.onRemoved?.(tx, row.key, row)
     return isDeleted
   })
   return isGone ? { kind: 'done' } : undefined

@@ -9,6 +9,7 @@ import { printEnvironment, printToken } from './env.ts'
 import { addImageCommands } from './image-program.ts'
 import { cliProblems } from './problems.ts'
 import { serve } from './serve.ts'
+import { printIdentityEnv } from './vm-identity.ts'
 import { createVm, deleteVm, listVms, showConsole } from './vm.ts'
 
 const afterHelp = `
@@ -92,6 +93,9 @@ function addVmCommands(program: Command, context: CliContext): void {
   add('console <name>', 'print what a VM wrote to its serial port')
     .option('-f, --follow', 'go on until Ctrl-C')
     .action((name: string, _flags, command: Command) => showConsole(context, name, command.optsWithGlobals()))
+  add('identity-env <name>', "let this shell act as the VM's managed identity: exports for Azure's SDKs")
+    .option('--json', 'as JSON')
+    .action((name: string, _flags, command: Command) => printIdentityEnv(context, name, command.optsWithGlobals()))
   add('delete <name>', 'delete a VM').action((name: string, _flags, command: Command) =>
     deleteVm(context, name, command.optsWithGlobals()),
   )

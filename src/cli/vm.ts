@@ -31,7 +31,7 @@ export interface VmCreateFlags extends VmFlags {
   readonly galleryResourceGroup?: string | undefined
 }
 
-function vmPath({ subscriptionId }: Connection, flags: VmFlags, names: readonly string[]): string {
+export function vmPath({ subscriptionId }: Connection, flags: VmFlags, names: readonly string[]): string {
   return resourcePath(virtualMachines, { subscriptionId, resourceGroup: flags.resourceGroup }, names)
 }
 

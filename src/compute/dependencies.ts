@@ -70,6 +70,8 @@ export interface ComputeDependencies {
     readonly expiresMs: number
     readonly baseUrl: string
   }) => Promise<string>
+  /** Serves a machine's metadata on a socket to which its guest is led. Undefined: machines have no network card. */
+  readonly serveMetadata?: ((vmId: string, socketPath: string) => Promise<AsyncDisposable>) | undefined
   /** Asks for a sweep of the stores soon: something was let go of. */
   readonly requestSweep: () => void
 }

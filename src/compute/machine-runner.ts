@@ -44,7 +44,10 @@ export interface MachineRunner extends AsyncDisposable {
   onExit(listener: (exit: VmExit) => void): void
 }
 
-type RunnerDependencies = Pick<ComputeDependencies, 'dataDir' | 'stores' | 'logger' | 'limits' | 'provider'>
+type RunnerDependencies = Pick<
+  ComputeDependencies,
+  'dataDir' | 'stores' | 'logger' | 'limits' | 'provider' | 'serveMetadata'
+>
 
 // The kernel's limit for a socket's path, without the closing zero.
 const maxSocketPathBytes = 107
@@ -75,14 +78,14 @@ export async function openMachineRunner(deps: RunnerDependencies): Promise<Machi
     const { vmId } = facts
     if (provider.state(vmId) !== 'stopped') return
     await using held = new AsyncDisposableStack()
-    const disks = await attachDisks(facts, held, { ...deps, sockets, overlayOf })
+    const links = await openLinks(facts, held, { ...deps, sockets, overlayOf })
     const firmware = await firmwareOf(facts, deps)
-    const serialLogPath = join(homeOf(vmId), 'serial.log')
     // Registered before the start: a machine may end while its start is still being awaited.
     const kept = held.move()
     running.set(vmId, kept)
     try {
-      await provider.start({ vmKey: vmId, ...size, firmware, disks, serialLogPath, ...(await readOnly(facts)) })
+      const files = { ...links, ...(await readOnly(facts)), serialLogPath: join(homeOf(vmId), 'serial.log') }
+      await provider.start({ vmKey: vmId, ...size, firmware, ...files })
     } catch (error) {
       running.delete(vmId)
       await kept.disposeAsync()
@@ -189,6 +192,19 @@ async function attachDisks(facts: VmFacts, held: AsyncDisposableStack, deps: Att
     disks.push({ lun, overlayPath, base: { nbdSocketPath, exportName } })
   }
   return disks
+}
+
+/** What QEMU connects to when it starts: the exports under the disks, the metadata service. */
+async function openLinks(
+  facts: VmFacts,
+  held: AsyncDisposableStack,
+  deps: AttachDependencies & Pick<RunnerDependencies, 'serveMetadata'>,
+): Promise<Pick<VmSpec, 'disks' | 'metadataSocketPath'>> {
+  const disks = await attachDisks(facts, held, deps)
+  if (!deps.serveMetadata) return { disks }
+  const metadataSocketPath = join(deps.sockets, `${socketTag(facts.vmId)}-i`)
+  held.use(await deps.serveMetadata(facts.vmId, metadataSocketPath))
+  return { disks, metadataSocketPath }
 }
 
 /** One thing at a time for each machine, in the order asked. */

@@ -24,6 +24,8 @@ export interface VmSpec {
   readonly seedIsoPath?: string | undefined
   /** A drive with applications, read-only, raw. */
   readonly applicationsPath?: string | undefined
+  /** Where the guest's requests to 169.254.169.254:80 go. Undefined: it has no network card. */
+  readonly metadataSocketPath?: string | undefined
 }
 
 export type VmState = 'running' | 'stopping' | 'stopped'

@@ -5,7 +5,7 @@ import { anyJson, mapOf, needText, oneOf, part, text } from './schema.ts'
 export const body = <M extends Type.TProperties>(members: M, notes: { readonly open?: boolean } = {}) =>
   Type.Object({ location: needText({ region: 'short' }), tags: mapOf(Type.String()), ...members }, { ...notes })
 
-/** A managed identity: kept as given; ids of principals are issued by an identity provider, not by us. */
+/** Managed identities: `src/managed-identity` makes the principals and writes their ids. */
 export const identity = (since?: string) =>
   part(
     {

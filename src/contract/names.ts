@@ -112,6 +112,7 @@ export const galleryScriptNameRule: NameRule = {
 export const diskNameRule = entityNameRule('diskName')
 export const managedImageNameRule = entityNameRule('imageName')
 export const snapshotNameRule = entityNameRule('snapshotName')
+export const userAssignedIdentityNameRule = entityNameRule('resourceName')
 export const virtualMachineNameRule = entityNameRule('vmName')
 
 /** Exactly Major.Minor.Patch, each a non-negative 32-bit integer. `latest` is not a version. */

@@ -208,6 +208,8 @@ export const virtualMachines: ResourceTypeDeclaration = {
     action('generalize', 'sync'),
     action('instanceView', 'sync', { method: 'GET', permission: `${type}/instanceView/read` }),
     action('retrieveBootDiagnosticsData', 'sync', { since: '2020-06-01' }),
+    // Where a developer on the host reaches the machine's metadata service.
+    action('identityAddress', 'sync', { extension: true }),
   ],
   tracked: true,
   expands: ['instanceView', 'userData'],

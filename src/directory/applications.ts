@@ -1,6 +1,6 @@
 import type { JsonObject } from '../base/json.ts'
 import { randomUuid } from '../base/random.ts'
-import type { DbOrTx } from '../db/tables.ts'
+import type { DbOrTx, Tx } from '../db/tables.ts'
 import type { Application, KeyCredential, ServicePrincipal } from './directory.ts'
 import { findUniqueRow, insertLinkRow, listObjectRows } from './directory.rows.ts'
 import { directoryProblems } from './problems.ts'
@@ -121,32 +121,40 @@ export async function createServicePrincipal(
   })
 }
 
+/** What the principal of a managed identity is made of; `resourceId`: the VM or the user-assigned identity it belongs to. */
+export interface ManagedIdentityDraft {
+  readonly objectId: string
+  readonly appId: string
+  readonly displayName: string
+  readonly resourceId: string
+  readonly isExplicit: boolean
+}
+
 /**
- * The principal of a managed identity: it has no registration; its appId is drawn. `resourceId`: the VM or the
- * user-assigned identity that it belongs to. Remove it with `deleteObject`.
+ * The principal of a managed identity, in the transaction that writes its resource: it has no registration. Remove it
+ * with `deletePrincipal`.
  */
-export async function createManagedIdentity(
-  room: DirectoryRoom,
+export async function insertManagedIdentity(
+  room: Pick<DirectoryRoom, 'clock'>,
+  tx: Tx,
   tenantId: string,
-  identity: { readonly displayName: string; readonly resourceId: string; readonly isExplicit: boolean },
+  { objectId, appId, displayName, resourceId, isExplicit }: ManagedIdentityDraft,
 ): Promise<ServicePrincipal> {
   const nowMs = room.clock.now()
   const principal: ServicePrincipal = {
     kind: 'servicePrincipal',
     tenantId,
-    objectId: randomUuid(),
-    appId: randomUuid(),
+    objectId,
+    appId,
     appOwnerTenantId: tenantId,
-    displayName: checkDisplayName('servicePrincipal', identity.displayName),
+    displayName: checkDisplayName('servicePrincipal', displayName),
     servicePrincipalType: 'ManagedIdentity',
     accountEnabled: true,
     // As Entra ID writes them: whether the identity was made explicitly, then the resource.
-    alternativeNames: [`isExplicit=${identity.isExplicit ? 'True' : 'False'}`, identity.resourceId],
+    alternativeNames: [`isExplicit=${isExplicit ? 'True' : 'False'}`, resourceId],
     createdDateTime: new Date(nowMs).toISOString(),
   }
-  return room.db
-    .transaction()
-    .execute((tx) => insertObject(tx, principal, nowMs, () => new Error('a managed identity has random ids only')))
+  return insertObject(tx, principal, nowMs, () => new Error('a managed identity has random ids only'))
 }
 
 export function updateServicePrincipal(

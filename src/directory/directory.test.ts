@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, suite, test } from 'node:test'
 import { systemClock } from '../base/clock.ts'
-import { createApplication, createManagedIdentity, createServicePrincipal } from './applications.ts'
+import { randomUuid } from '../base/random.ts'
+import { createApplication, createServicePrincipal, insertManagedIdentity } from './applications.ts'
 import { addSecret, parseKey, removeSecret } from './credentials.ts'
 import { memoryDirectory, operator } from './directory.fixture.ts'
 import { addMember, createGroup, removeMember } from './groups.ts'
@@ -171,8 +172,10 @@ suite('applications', () => {
 
   test('a managed identity has a principal without a registration', async () => {
     const resourceId = '/subscriptions/s/resourceGroups/r/providers/Microsoft.Compute/virtualMachines/vm'
-    const draft = { displayName: 'vm', resourceId, isExplicit: false }
-    const identity = await createManagedIdentity(room, contoso.tenantId, draft)
+    const draft = { objectId: randomUuid(), appId: randomUuid(), displayName: 'vm', resourceId, isExplicit: false }
+    const identity = await room.db
+      .transaction()
+      .execute((tx) => insertManagedIdentity(room, tx, contoso.tenantId, draft))
     assert.equal(await directory.findApplication(identity.appId), undefined)
     assert.ok(
       (await directory.findServicePrincipal(contoso.tenantId, identity.appId))?.alternativeNames.includes(resourceId),

@@ -25,6 +25,13 @@ export async function deleteObject(
   })
 }
 
+/** A principal whose resource goes, in that transaction; one that is gone already is fine. */
+export async function deletePrincipal(room: DirectoryRoom, tx: Tx, tenantId: string, objectId: string): Promise<void> {
+  const found = await findObjectRow(tx, tenantId, objectId)
+  if (found?.kind === 'servicePrincipal' && found.servicePrincipalType === 'ManagedIdentity')
+    await deleteWithDependents(room, tx, found)
+}
+
 /** Without asking whose it is. */
 export async function deleteWithDependents(room: DirectoryRoom, tx: Tx, object: DirectoryObject): Promise<void> {
   for (const gone of [object, ...(await findDependents(tx, object))]) {

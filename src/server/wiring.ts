@@ -20,6 +20,7 @@ import { openDiskImage } from '../blocks/open-disk-image.ts'
 import { createCompute } from '../compute/compute.ts'
 import type { Compute } from '../compute/compute.ts'
 import { defaultComputeLimits } from '../compute/dependencies.ts'
+import { virtualMachineType } from '../compute/dependencies.ts'
 import { computeLists } from '../compute/provider-lists.ts'
 import { withQuota } from '../compute/quota.ts'
 import { computeProblems } from '../compute/problems.ts'
@@ -56,7 +57,13 @@ import type { Authorizer } from '../identity/authorizer.ts'
 import { openInstallation } from '../identity/installation.ts'
 import type { Installation } from '../identity/installation.ts'
 import { openSignInState, registerIdentity } from '../identity/routes.ts'
-import { armAudiences, graphAudiences, issuerOf } from '../identity/token.ts'
+import { armAudiences, createTokenSigner, graphAudiences, issuerOf } from '../identity/token.ts'
+import {
+  dropIdentityOf,
+  userAssignedIdentitiesBehaviour,
+  withManagedIdentity,
+} from '../managed-identity/resource-identity.ts'
+import { findResource } from '../resources/resource.rows.ts'
 import { settleResource } from '../resources/settle.rows.ts'
 import { checkSubscriptionState } from '../resources/subscription-state.ts'
 import { insertSubscription } from '../resources/subscription.rows.ts'
@@ -72,6 +79,8 @@ import type { WorkEngine } from '../work/engine.ts'
 import { openAddressKey } from './address-key.ts'
 import { serverEnvironment } from './config.ts'
 import type { ServerConfig } from './config.ts'
+import { createMachineMetadata } from './machine-metadata.ts'
+import type { MachineMetadata } from './machine-metadata.ts'
 import { createSweeper } from './sweeper.ts'
 import type { Sweeper } from './sweeper.ts'
 
@@ -120,12 +129,13 @@ export async function wire(config: ServerConfig, clock: Clock, logger: Logger): 
   const regions = regionDirectory(config.regions)
   const room = { config, db, stores, regions, clock, logger, activity }
 
+  const addressKey = await openAddressKey(config.dataFolder)
   const transfer = await openTransfer({
     dataDir: config.dataFolder,
     db,
     clock,
     logger,
-    key: await openAddressKey(config.dataFolder),
+    key: addressKey,
     stores,
     openDiskImage: (path, options) => openDiskImage(path, { ...options, maxVirtualSizeBytes: diskLimit(config) }),
     limits: { maxUploadBytes: diskLimit(config) + 512 },
@@ -135,10 +145,12 @@ export async function wire(config: ServerConfig, clock: Clock, logger: Logger): 
     createSweeper({ ...room, findLiveRoots: (store) => findLiveRoots(store, db, live.compute), delayMs: sweepDelayMs }),
   )
   const ownAddresses: string[] = []
-  const compute = cleanup.use(await openCompute(room, transfer, sweeper, ownAddresses))
+  const signer = createTokenSigner(installation, clock)
+  const metadata = createMachineMetadata({ db, clock, logger, directory, signer, key: addressKey })
+  const compute = cleanup.use(await openCompute(room, transfer, sweeper, ownAddresses, metadata))
   live.compute = compute
   const gallery = galleryDependencies(room, transfer, compute, sweeper, ownAddresses)
-  const work = cleanup.use(createWorkEngine(room, gallery, compute))
+  const work = cleanup.use(createWorkEngine(room, gallery, compute, directoryRoom))
   addSchedules(work, sweeper, transfer, room)
   const signInState = openSignInState({ installation, db, clock })
   work.every('sweep-sign-in', sweepEveryMs, () => signInState.sweep())
@@ -148,7 +160,17 @@ export async function wire(config: ServerConfig, clock: Clock, logger: Logger): 
   return {
     installation,
     register: (app) =>
-      registerRoutes(app, { room, installation, directory, directoryRoom, transfer, compute, gallery, work }),
+      registerRoutes(app, {
+        room,
+        installation,
+        directory,
+        directoryRoom,
+        transfer,
+        compute,
+        gallery,
+        work,
+        metadata,
+      }),
     async start(addresses) {
       ownAddresses.push(...addresses)
       await work.run()
@@ -168,6 +190,7 @@ interface Parts {
   readonly compute: Compute
   readonly gallery: GalleryDependencies
   readonly work: WorkEngine
+  readonly metadata: MachineMetadata
 }
 
 function registerRoutes(app: FastifyInstance, parts: Parts): void {
@@ -184,6 +207,7 @@ function registerRoutes(app: FastifyInstance, parts: Parts): void {
     await checkSubscriptionState(db, action, scope)
   }
   registerIdentity(app, { installation, directory, db, logger, clock, baseUrlOf })
+  parts.metadata.registerRoutes(app)
   registerTenants(app, { room: parts.directoryRoom, authenticate })
   registerGraph(app, { room: parts.directoryRoom, directory, logger, authenticate: authenticateGraph })
   registerTransfer(app, {
@@ -209,7 +233,14 @@ function registerRoutes(app: FastifyInstance, parts: Parts): void {
       artifactVersionsBehaviour(applicationVersions, gallery),
       artifactVersionsBehaviour(scriptVersions, gallery),
       accessProfileVersionsBehaviour(gallery),
-      ...compute.behaviours.map((behaviour) => withQuota(behaviour, config.limits)),
+      userAssignedIdentitiesBehaviour(parts.directoryRoom),
+      ...compute.behaviours
+        .map((one) =>
+          one.type === virtualMachineType
+            ? withManagedIdentity(one, parts.directoryRoom, parts.metadata.addresses)
+            : one,
+        )
+        .map((one) => withQuota(one, config.limits)),
     ],
     proxies: sharingProxies(gallery),
     db,
@@ -226,7 +257,10 @@ function registerRoutes(app: FastifyInstance, parts: Parts): void {
     ...tenantsOf(directory),
     authenticate,
     authorize,
-    onRemoved: dropAccessBelow,
+    async onRemoved(tx, key, row) {
+      await dropIdentityOf(tx, row, parts.directoryRoom)
+      await dropAccessBelow(tx, key)
+    },
     retryAfterSeconds: config.retryAfterSeconds,
   })
   work.register(deleteResourceGroupWorkflow(() => engine))
@@ -282,6 +316,7 @@ async function openCompute(
   transfer: Transfer,
   sweeper: Sweeper,
   ownAddresses: readonly string[],
+  metadata: MachineMetadata,
 ): Promise<Compute> {
   const { config, db, stores, regions, clock, logger } = room
   const machinesFolder = join(config.dataFolder, 'vms')
@@ -323,6 +358,7 @@ async function openCompute(
     },
     signSerialLog: async ({ vmId, expiresMs, baseUrl }) =>
       signLogAddress(transfer.signer, vmId, { expiresMs, baseUrl }).uri,
+    serveMetadata: (vmId, socketPath) => metadata.serve(vmId, socketPath),
     requestSweep: () => sweeper.request(),
   })
 }
@@ -357,7 +393,12 @@ function galleryDependencies(
   }
 }
 
-function createWorkEngine(room: Room, gallery: GalleryDependencies, compute: Compute): WorkEngine {
+function createWorkEngine(
+  room: Room,
+  gallery: GalleryDependencies,
+  compute: Compute,
+  directoryRoom: DirectoryRoom,
+): WorkEngine {
   const { db, clock, logger, activity } = room
   return createWork({
     db,
@@ -367,10 +408,11 @@ function createWorkEngine(room: Room, gallery: GalleryDependencies, compute: Com
     // One server a data folder: refuseSecondServer and the stores' locks see to it.
     reclaimOnStart: true,
     async onSettled(tx, operation, outcome) {
+      const isRemoved = operation.intent === 'delete' && outcome.state === 'Succeeded'
+      if (isRemoved) await dropIdentityOf(tx, await findResource(tx, operation.resourceKey), directoryRoom)
       await settleResource(tx, operation, outcome)
       await activity.recordEnd(tx, operation, outcome)
-      if (operation.intent === 'delete' && outcome.state === 'Succeeded')
-        await dropAccessBelow(tx, operation.resourceKey)
+      if (isRemoved) await dropAccessBelow(tx, operation.resourceKey)
     },
     workflows: [
       completeAtOnceWorkflow,

@@ -35,11 +35,25 @@ export function qemuArguments(spec: VmSpec, settings: QemuSettings): string[] {
     spec.disks.toSorted((a, b) => order(a) - order(b)).flatMap(diskArguments),
     spec.seedIsoPath === undefined ? [] : driveArguments('seed', spec.seedIsoPath),
     spec.applicationsPath === undefined ? [] : driveArguments('apps', spec.applicationsPath),
-    settings.network === 'user'
-      ? ['-netdev', 'user,id=net,restrict=on', '-device', 'virtio-net-pci,netdev=net,romfile=']
-      : [],
+    networkArguments(spec, settings),
   ]
   return groups.flat()
+}
+
+/**
+ * The guest's own little network: link-local addresses by DHCP, nothing to reach (restrict=on) but the metadata service,
+ * whose address must lie in it to be forwarded. The stream of the forward goes to a socket of this machine alone.
+ */
+function networkArguments({ metadataSocketPath }: VmSpec, settings: QemuSettings): string[] {
+  const card = ['-device', 'virtio-net-pci,netdev=net,romfile=']
+  if (metadataSocketPath === undefined)
+    return settings.network === 'user' ? ['-netdev', 'user,id=net,restrict=on', ...card] : []
+  const net = [
+    'user,id=net,restrict=on,ipv6=off,net=169.254.0.0/16,host=169.254.0.1,dns=169.254.0.2,dhcpstart=169.254.0.16',
+    'guestfwd=tcp:169.254.169.254:80-chardev:metadata',
+  ]
+  const stream = `socket,id=metadata,path=${escapeCommas(metadataSocketPath)},server=off`
+  return ['-chardev', stream, '-netdev', net.join(','), ...card]
 }
 
 function order(disk: VmDisk): number {

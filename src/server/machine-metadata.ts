@@ -1,0 +1,52 @@
+import type { FastifyInstance } from 'fastify'
+import type { Clock } from '../base/clock.ts'
+import type { Logger } from '../base/logger.ts'
+import { findMachine } from '../compute/find-machine.ts'
+import type { Db } from '../db/tables.ts'
+import type { Directory } from '../directory/directory.ts'
+import type { TokenSigner } from '../identity/token.ts'
+import { createHostAddresses } from '../managed-identity/host-address.ts'
+import type { HostAddresses } from '../managed-identity/host-address.ts'
+import { answerMetadata } from '../managed-identity/metadata.ts'
+import type { Machine } from '../managed-identity/metadata.ts'
+import { serveMetadataSocket } from '../managed-identity/metadata-socket.ts'
+import { registerHostMetadata } from '../managed-identity/routes.ts'
+import { findSubscription } from '../resources/subscription.rows.ts'
+
+export interface MachineMetadataOptions {
+  readonly db: Db
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly directory: Directory
+  readonly signer: TokenSigner
+  /** Signs the addresses for developers on the host. */
+  readonly key: Uint8Array
+}
+
+/** The metadata service of machines, joined from the rooms that know machines, principals and tokens. */
+export interface MachineMetadata {
+  readonly addresses: HostAddresses
+  registerRoutes(app: FastifyInstance): void
+  /** For one machine's guest: whoever speaks at this socket is that machine. */
+  serve(vmId: string, socketPath: string): Promise<AsyncDisposable>
+}
+
+export function createMachineMetadata(options: MachineMetadataOptions): MachineMetadata {
+  const { db, key, logger } = options
+  const addresses = createHostAddresses(key)
+  const describe = async (vmId: string): Promise<Machine | undefined> => {
+    const vm = await findMachine(db, vmId)
+    const tenantId = vm && (await findSubscription(db, vm.subscriptionId))?.tenantId
+    return vm && tenantId !== undefined ? { vm, vmId, tenantId } : undefined
+  }
+  return {
+    addresses,
+    registerRoutes: (app) => registerHostMetadata(app, { ...options, addresses, findMachine: describe }),
+    serve: (vmId, socketPath) =>
+      serveMetadataSocket({
+        socketPath,
+        logger,
+        answer: async (request) => answerMetadata(request, await describe(vmId), options),
+      }),
+  }
+}
