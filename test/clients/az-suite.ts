@@ -4,6 +4,7 @@ import type { RunningGoldleaf } from '../support/goldleaf.ts'
 import { openAz } from './az.ts'
 import type { Az, AzInstallation } from './az.ts'
 import { walkDefinitions, walkDeletion, walkVersions } from './az-galleries.ts'
+import { walkDirectory } from './az-directory.ts'
 import { walkSignIn } from './az-sign-in.ts'
 import { clientSuite } from './client-report.ts'
 import { uploadPackage, uploadVhd } from './uploads.ts'
@@ -33,6 +34,7 @@ export function azSuite(
       packageUri: () => uploadPackage(server, 'azaccount', 'tool.tar'),
     }
     walkSignIn(walk, () => server)
+    walkDirectory(walk, () => server)
     walkDefinitions(walk)
     walkVersions(walk)
     walkDeletion(walk)

@@ -53,6 +53,8 @@ export async function openAz(installation: AzInstallation, server: Pick<RunningG
     AZURE_CORE_COLLECT_TELEMETRY: '0',
     AZURE_CORE_NO_COLOR: '1',
     AZURE_CORE_DISABLE_CONFIRM_PROMPT: '1',
+    // `az role` of Debian 12 fails without it: see the file.
+    ...(installation.chroot === undefined ? { PYTHONPATH: join(import.meta.dirname, 'az-2.45-shim') } : {}),
   }
   const [program = '', ...before] = commandOf(installation)
   const attempt = (...args: readonly string[]): Promise<AzResult> =>
