@@ -1,7 +1,7 @@
 import type { GalleryImageProperties } from '../contract/gallery-images.ts'
 import { parentKey } from '../base/arm-id.ts'
 import type { JsonObject } from '../base/json.ts'
-import type { RegionDirectory } from '../base/region.ts'
+import { storagePlaces, type RegionDirectory } from '../base/region.ts'
 import type { DbOrTx, Tx } from '../db/tables.ts'
 import type { ActionCall, ActionResult, Behaviour, Change } from '../resources/behaviour.ts'
 import { listChildren } from '../resources/resource.rows.ts'
@@ -90,16 +90,16 @@ async function listCandidates(
   return versions.map((version) => toCandidate(version, replicas, deps.regions))
 }
 
-/** Our extension `$expand=Latest`: what `latest` is in each region that some version names, and why not the others. */
+/** Our extension `$expand=Latest`: what `latest` is in each region and edge zone that some version names, and why not the others. */
 async function explainEverywhere(definitionKey: string, deps: ImageDependencies): Promise<readonly JsonObject[]> {
   const all = await listCandidates(definitionKey, deps)
   const named = new Set(all.flatMap((version) => version.regions.map((region) => region.name)))
-  return deps.regions.all
-    .filter((region) => named.has(region.name))
-    .map((region) => {
-      const { name, passedOver } = resolveLatest(all, region.name)
+  return storagePlaces(deps.regions.all)
+    .filter((place) => named.has(place.name))
+    .map((place) => {
+      const { name, passedOver } = resolveLatest(all, place.name)
       const latest = name === undefined ? {} : { latestVersionName: name }
-      return { location: region.name, ...latest, passedOver: showPassedOver(passedOver) }
+      return { location: place.name, ...latest, passedOver: showPassedOver(passedOver) }
     })
 }
 

@@ -123,6 +123,15 @@ suite('where the replicas of a version stand', () => {
       ],
     )
     assert.ok((status[1]?.transfers[0]?.bytesSent ?? 0) > 0, 'its bytes crossed')
+    const definition = await wire.arm.call('GET', wire.at('galleries/g/images/d', '2024-03-03', '&$expand=Latest'))
+    const { latest } = (definition.body.properties ?? {}) as { latest?: readonly Body[] }
+    assert.deepEqual(
+      latest?.map(({ location, latestVersionName }) => [location, latestVersionName]),
+      [
+        ['westeurope', '2.0.0'],
+        ['westeurope/cork', '2.0.0'],
+      ],
+    )
     const disk = (name: string, version: string): Body => ({
       location: 'westeurope',
       extendedLocation: { name: 'Cork', type: 'EdgeZone' },
