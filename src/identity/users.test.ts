@@ -356,6 +356,14 @@ suite('users sign in', () => {
     }
   })
 
+  test('a parameter that is given twice, or a body that is too large, is refused everywhere', async () => {
+    const twice = await browser().go(`${authorizeUrl()}&redirect_uri=https%3A%2F%2Fevil.test`)
+    assert.deepEqual([twice.statusCode, twice.headers.location], [400, undefined])
+    const huge = { client_id: azureCli, scope: 'x'.repeat(60_000) }
+    for (const path of ['token', 'devicecode', 'authorize', 'deviceauth', 'signin/x'])
+      assert.equal((await post(`${tenantPath()}/${path}`, huge)).statusCode, 413, path)
+  })
+
   test('the sign-in form: only from the page that was shown, in the browser that it was shown to', async () => {
     const who = browser()
     const page = await who.go(authorizeUrl())

@@ -2,10 +2,19 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { after, before, suite, test } from 'node:test'
 import { getCACertificates, setDefaultCACertificates } from 'node:tls'
-import { ClientSecretCredential } from '@azure/identity'
+import {
+  ClientCertificateCredential,
+  ClientSecretCredential,
+  DeviceCodeCredential,
+  UsernamePasswordCredential,
+} from '@azure/identity'
 import fastify from 'fastify'
 import { systemClock } from '../base/clock.ts'
+import { createApplication, createServicePrincipal } from '../directory/applications.ts'
+import { parseKey } from '../directory/credentials.ts'
+import { createUser } from '../directory/users.ts'
 import { createAuthenticator } from '../identity/authenticator.ts'
+import { makeCertificate } from '../identity/certificates.fixture.ts'
 import { openIdentity } from '../identity/identity.fixture.ts'
 import type { TestIdentity } from '../identity/identity.fixture.ts'
 import type { Installation } from '../identity/installation.ts'
@@ -55,4 +64,79 @@ suite('@azure/identity signs in over HTTPS, trusting only our authority', () => 
   test('a wrong secret shows the AADSTS code to the user', async () => {
     await assert.rejects(credential('wrong').getToken(`${base}/.default`), /AADSTS7000215/)
   })
+
+  const azureCli = '04b07795-8ddb-461a-bbee-02f9e1bf7b46'
+  const password = 'Correct horse battery 1'
+  const callerOf = (token: string) => createAuthenticator({ installation: home, clock: systemClock })(`Bearer ${token}`)
+  const options = () => ({ authorityHost: base, disableInstanceDiscovery: true })
+
+  test('ClientCertificateCredential', async () => {
+    const { certificate, pem } = makeCertificate()
+    const { appId } = await createApplication(identity.room, home.tenantId, {
+      displayName: 'robot',
+      keyCredentials: [parseKey({ certificate })],
+    })
+    await createServicePrincipal(identity.room, home.tenantId, appId)
+    const credential = new ClientCertificateCredential(home.tenantId, appId, { certificate: pem }, options())
+    const { token } = await credential.getToken(`${base}/.default`)
+    assert.equal((await callerOf(token)).appId, appId)
+    // MSAL uses one assertion for several tokens.
+    assert.ok((await credential.getToken('https://graph.microsoft.com/.default')).token)
+  })
+
+  test('UsernamePasswordCredential, and a refresh for another resource', async () => {
+    const userPrincipalName = 'alice@goldleaf.local'
+    await createUser(identity.room, home.tenantId, { userPrincipalName, displayName: 'Alice', password })
+    const credential = new UsernamePasswordCredential(home.tenantId, azureCli, userPrincipalName, password, options())
+    const { token } = await credential.getToken(`${base}/.default`)
+    assert.equal((await callerOf(token)).upn, userPrincipalName)
+    assert.ok((await credential.getToken('https://graph.microsoft.com/.default')).token)
+    const wrong = new UsernamePasswordCredential(home.tenantId, azureCli, userPrincipalName, 'wrong', options())
+    await assert.rejects(wrong.getToken(`${base}/.default`), /AADSTS50126/)
+  })
+
+  test('DeviceCodeCredential, while a person signs in at the page that it names', async () => {
+    const userPrincipalName = 'bob@goldleaf.local'
+    await createUser(identity.room, home.tenantId, { userPrincipalName, displayName: 'Bob', password })
+    let person: Promise<string> | undefined
+    const credential = new DeviceCodeCredential({
+      ...options(),
+      tenantId: home.tenantId,
+      userPromptCallback: ({ verificationUri, userCode }) => {
+        person = signInAtPage(verificationUri, userCode, userPrincipalName)
+      },
+    })
+    const { token } = await credential.getToken(`${base}/.default`)
+    assert.match((await person) ?? '', /You are signed in/)
+    assert.equal((await callerOf(token)).upn, userPrincipalName)
+  })
+
+  /** A browser without scripts: answers the last page. */
+  async function signInAtPage(address: string, code: string, username: string): Promise<string> {
+    const cookies = new Map<string, string>()
+    const visit = async (url: string, form?: URLSearchParams): Promise<{ url: string; html: string }> => {
+      const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join('; ')
+      const answer = await fetch(url, {
+        redirect: 'manual',
+        headers: { accept: 'text/html', cookie },
+        ...(form === undefined ? {} : { method: 'POST', body: form }),
+      })
+      for (const line of answer.headers.getSetCookie()) {
+        const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? []
+        if (value !== '') cookies.set(name, value)
+      }
+      const to = answer.headers.get('location')
+      return to === null ? { url, html: await answer.text() } : visit(new URL(to, url).href)
+    }
+    const submit = (page: { url: string; html: string }, fields: Record<string, string>) => {
+      const form = new URLSearchParams(fields)
+      for (const [, name = '', value = ''] of page.html.matchAll(/type="hidden" name="(\w+)" value="([^"]*)"/g))
+        form.set(name, value)
+      return visit(new URL(/action="([^"]*)"/.exec(page.html)?.[1] ?? '', page.url).href, form)
+    }
+    const enter = await visit(address)
+    const confirm = await submit(enter, { user_code: code })
+    const page = await submit(confirm, { confirm: 'yes' })
+    return (await submit(page, { username, password })).html
+  }
 })
