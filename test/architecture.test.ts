@@ -19,6 +19,7 @@ const mayImport: Readonly<Record<string, string>> = {
   access: 'base contract http db resources directory',
   activity: 'base http db resources',
   'managed-identity': 'base contract http db resources directory identity',
+  'resource-graph': 'base contract db resources',
   replication: 'base db store work',
   client: 'base contract',
   cli: 'base contract client blocks store transfer server',
@@ -27,7 +28,7 @@ const mayImport: Readonly<Record<string, string>> = {
   transfer: 'base http db blocks store identity',
   arm: 'base contract http db work resources identity access activity',
   server:
-    'base contract http db blocks store work resources directory identity access activity managed-identity replication gallery compute templates transfer arm client',
+    'base contract http db blocks store work resources directory identity access activity managed-identity resource-graph replication gallery compute templates transfer arm client',
 }
 
 interface SourceFile {

@@ -7,6 +7,7 @@ import type { ResourceTypeDeclaration } from '../contract/resource-type.ts'
 import type { ServiceDeclaration } from '../contract/services.ts'
 import type { Db, Tx } from '../db/tables.ts'
 import type { Behaviour, CallerFacts } from '../resources/behaviour.ts'
+import type { ProviderAction } from '../resources/provider-action.ts'
 import type { ProviderList } from '../resources/provider-list.ts'
 import type { ProxyBehaviour } from '../resources/proxy.ts'
 import type { Resource } from '../resources/resource.ts'
@@ -25,6 +26,8 @@ export interface ArmOptions {
   readonly behaviours: readonly Behaviour[]
   /** Read-only views in regions, each with its behaviour. */
   readonly proxies?: readonly Proxy[] | undefined
+  /** Questions to providers as a whole. */
+  readonly actions?: readonly ProviderAction[] | undefined
   readonly db: Db
   readonly work: Work
   /** Is told of every request that does more than read. */

@@ -121,7 +121,11 @@ function getNamespace(engine: Engine, call: Call): string {
 
 /** Every provider that this server has, in any of its forms. */
 export function namespacesOf(engine: Engine): readonly string[] {
-  return [...new Set([...engine.types, ...(engine.services ?? [])].map(({ type }) => splitType(type)[0]))].sort()
+  return [
+    ...new Set(
+      [...engine.types, ...(engine.services ?? []), ...(engine.actions ?? [])].map(({ type }) => splitType(type)[0]),
+    ),
+  ].sort()
 }
 
 /** az takes the newest api-version of a type from here when it handles resources by id. */
@@ -140,7 +144,7 @@ function showProvider(
     apiVersions: type.apiVersions.toReversed(),
     capabilities: type.tracked ? 'SupportsTags, SupportsLocation' : 'None',
   }))
-  const others = (engine.services ?? []).filter(isOwn).map(({ type, apiVersions }) => ({
+  const others = [...(engine.services ?? []), ...(engine.actions ?? [])].filter(isOwn).map(({ type, apiVersions }) => ({
     resourceType: splitType(type)[1],
     locations: [],
     apiVersions: apiVersions.toReversed(),

@@ -10,6 +10,7 @@ import { listGenericResources } from './generic-list.ts'
 import { allOperationSegments } from './operation-answers.ts'
 import { readOperation } from './operations.ts'
 import { armProblems } from './problems.ts'
+import { addProviderActions } from './provider-actions.ts'
 import { addProviderLists } from './provider-lists.ts'
 import { addProviderRoutes, namespacesOf } from './providers.ts'
 import { listProxies, proxyPath, readProxy, runProxyAction } from './proxies.ts'
@@ -40,6 +41,7 @@ export function registerArm(app: FastifyInstance, options: ArmOptions): Engine {
     addProviderRoutes,
     addFeatureRoutes,
     addActivityRoutes,
+    addProviderActions,
     addProviderLists,
     addSubscriptionManagement,
   ])

@@ -30,6 +30,7 @@ export const services: readonly ServiceDeclaration[] = [
 export const registrationFree: readonly string[] = [
   'Microsoft.Authorization',
   'Microsoft.Features',
+  'Microsoft.ResourceGraph',
   'Microsoft.Resources',
 ]
 

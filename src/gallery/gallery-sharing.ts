@@ -19,7 +19,7 @@ export async function share(
   await checkSharedContent(deps.db, resource, { ...properties, sharingProfile })
   return {
     kind: 'started',
-    start: { workflow: 'share-gallery', input: {} },
+    start: { workflow: 'share-gallery', input: { update: body } },
     async inTransaction(tx) {
       await editResourceProperties(tx, resource.key, (now) => ({ ...now, sharingProfile }), randomUuid())
     },

@@ -1,4 +1,4 @@
-import type { JsonObject } from '../base/json.ts'
+import { isJsonObject, type JsonObject } from '../base/json.ts'
 import type { Region } from '../base/region.ts'
 import type { GalleryImageProperties } from '../contract/gallery-images.ts'
 import type { GalleryProperties } from '../contract/galleries.ts'
@@ -8,6 +8,7 @@ import type { RequestContext } from '../resources/behaviour.ts'
 import type { ProxyBehaviour, ProxyItem, ProxyPlace } from '../resources/proxy.ts'
 import type { Resource } from '../resources/resource.ts'
 import type { GalleryDependencies } from './dependencies.ts'
+import { listCommunityShares } from './share.rows.ts'
 import { inviteBehaviours } from './sharing-invites.ts'
 import { sharingProblems } from './sharing-problems.ts'
 import { subscriptionGrantee, tenantGrantee, type Grantee } from './sharing-rules.ts'
@@ -50,13 +51,7 @@ export function sharingProxies(
     about: {},
     gallery: () => ({}),
   }
-  const community: Road = {
-    segment: 'CommunityGalleries',
-    findGallery: ({ names, region }) => findCommunityGallery(deps, names[0] ?? '', region.name),
-    typed: (kind) => ({ type: `Microsoft.Compute/locations/${kind}` }),
-    about: { disclaimer: communityDisclaimer, artifactTags: communityTags },
-    gallery: (gallery) => ({ communityMetadata: metadataOf(gallery) }),
-  }
+  const community = communityRoad(deps)
   const behaviours = [
     sharedGalleries(direct, deps),
     ...roadBehaviours(direct, 'Microsoft.Compute/locations/sharedGalleries', deps),
@@ -69,6 +64,51 @@ export function sharingProxies(
     if (!behaviour) throw new Error(`proxy type '${type.type}' has no behaviour`)
     return { type, behaviour }
   })
+}
+
+function communityRoad(deps: Pick<Dependencies, 'db' | 'regions'>): Road {
+  return {
+    segment: 'CommunityGalleries',
+    findGallery: ({ names, region }) => findCommunityGallery(deps, names[0] ?? '', region.name),
+    typed: (kind) => ({ type: `Microsoft.Compute/locations/${kind}` }),
+    about: { disclaimer: communityDisclaimer, artifactTags: communityTags },
+    gallery: (gallery) => ({ communityMetadata: metadataOf(gallery) }),
+  }
+}
+
+/**
+ * Every public gallery with its images and versions in every region, as rows of Resource Graph's table: there is no
+ * list of community galleries in ARM itself (behaviour.md G4).
+ */
+export async function listCommunityRows(
+  { subscriptionId }: { readonly subscriptionId: string },
+  deps: Pick<Dependencies, 'db' | 'regions'>,
+): Promise<readonly JsonObject[]> {
+  const road = communityRoad(deps)
+  const rows: JsonObject[] = []
+  const add = (path: string, type: string, { name, body }: ProxyItem): void => {
+    const { identifier, location, properties } = body
+    const id = `/subscriptions/${subscriptionId}/providers/Microsoft.Compute/locations/${path}`
+    const shown = { ...(isJsonObject(properties) ? properties : {}), identifier: identifier ?? {} }
+    rows.push({ id, name, type, location: location ?? '', subscriptionId, properties: shown })
+  }
+  for (const { region: name, grantee } of await listCommunityShares(deps.db)) {
+    const region = deps.regions.find(name)
+    const publicName = grantee.slice('community:'.length)
+    const gallery = region && (await findCommunityGallery(deps, publicName, name))
+    if (!gallery) continue
+    const type = 'microsoft.compute/locations/communitygalleries'
+    const at = `${name}/communityGalleries/${nameOf(road, gallery)}`
+    add(at, type, showGalleryItem(road, gallery, region))
+    for (const image of await listSharedImages(deps, gallery, name)) {
+      add(`${at}/images/${image.name}`, `${type}/images`, showImageItem(road, gallery, image, region))
+      for (const version of await listSharedVersions(deps, image, name)) {
+        const item = showVersionItem(road, gallery, image, version, region)
+        add(`${at}/images/${image.name}/versions/${version.name}`, `${type}/images/versions`, item)
+      }
+    }
+  }
+  return rows
 }
 
 type Viewer = Pick<ProxyPlace, 'subscriptionId' | 'tenantId'>

@@ -49,7 +49,7 @@ import { purgeOverdue, purgeVersion, recycleBinBehaviour, recycleVersion } from 
 import { resolveApplication } from '../gallery/resolve-application.ts'
 import { resolveImage } from '../gallery/resolve-image.ts'
 import { shareGallery } from '../gallery/share-gallery.ts'
-import { sharingProxies } from '../gallery/sharing-proxies.ts'
+import { listCommunityRows, sharingProxies } from '../gallery/sharing-proxies.ts'
 import { verifyVersion } from '../gallery/verify-version.ts'
 import { baseUrlOf } from '../http/request-facts.ts'
 import { createAuthenticator } from '../identity/authenticator.ts'
@@ -64,6 +64,7 @@ import {
   withManagedIdentity,
 } from '../managed-identity/resource-identity.ts'
 import { findResource } from '../resources/resource.rows.ts'
+import { resourceGraph } from '../resource-graph/resource-graph.ts'
 import { settleResource } from '../resources/settle.rows.ts'
 import { checkSubscriptionState } from '../resources/subscription-state.ts'
 import { insertSubscription } from '../resources/subscription.rows.ts'
@@ -243,6 +244,13 @@ function registerRoutes(app: FastifyInstance, parts: Parts): void {
         .map((one) => withQuota(one, config.limits)),
     ],
     proxies: sharingProxies(gallery),
+    actions: [
+      resourceGraph({
+        db,
+        rightsOf: (caller) => access.rightsOf(caller),
+        listCommunityRows: (viewer) => listCommunityRows(viewer, gallery),
+      }),
+    ],
     db,
     work,
     activity,

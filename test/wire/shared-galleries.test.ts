@@ -205,6 +205,35 @@ suite('what is shared, seen from other subscriptions', () => {
     assert.equal((await see(c, `communityGalleries/${publicName}`, 'northeurope')).status, 404)
   })
 
+  test('az sig list-community asks Resource Graph, which shows what is public, page by page', async () => {
+    const graph = (query: string, options: Body = {}, apiVersion = '2021-03-01') =>
+      wire.arm.call('POST', `/providers/Microsoft.ResourceGraph/resources?api-version=${apiVersion}`, {
+        query,
+        options,
+      })
+    const query =
+      "communitygalleryresources| where type == 'microsoft.compute/locations/communitygalleries' | where location == 'westeurope' "
+    const { status, body } = await graph(query, { $top: 30 })
+    assert.equal(status, 200, JSON.stringify(body))
+    const { data, ...counts } = body as unknown as { data: Record<string, unknown>[] }
+    assert.deepEqual(counts, { totalRecords: 1, count: 1, facets: [], resultTruncated: 'false' })
+    const properties = data[0]?.['properties'] as { identifier: unknown; communityMetadata: { eula: string } }
+    assert.deepEqual([data[0]?.['name'], data[0]?.['location']], [publicName, 'westeurope'])
+    assert.deepEqual(properties.identifier, { uniqueId: `/CommunityGalleries/${publicName}` })
+    assert.equal(properties.communityMetadata.eula, 'https://e')
+    const own = "Resources | where type =~ 'Microsoft.Compute/disks' | order by id asc | project id, subscriptionId"
+    const first = (await graph(own, { $top: 1 })).body as unknown as { data: { id: string }[]; $skipToken: string }
+    const second = (await graph(own, { $top: 1, $skipToken: first.$skipToken })).body as unknown as typeof first
+    assert.ok((first.data[0]?.id ?? '') < (second.data[0]?.id ?? ''), JSON.stringify([first, second]))
+    for (const [wrong, options] of [
+      ['Resources | summarize count()', {}],
+      ['', {}],
+      [own, { $top: 0 }],
+    ] as const)
+      assert.equal((await graph(wrong, options)).body.error?.code, 'BadRequest')
+    assert.equal((await graph(own, {}, '2018-01-01')).body.error?.code, 'InvalidApiVersionParameter')
+  })
+
   test('windows of api-versions, places and methods', async () => {
     const refused = async (...where: Parameters<typeof see>) => (await see(...where)).body.error?.code
     assert.equal(await refused(c, 'sharedGalleries', 'westeurope', '2019-12-01'), 'NoRegisteredProviderFound')

@@ -30,7 +30,8 @@ suite('POST share', () => {
       sharingStatus?: { aggregatedState: string; summary: { region: string; state: string }[] }
     }
 
-  test('answers 202 with both addresses and no body; Location ends in 200 without one (recorded, R4)', async () => {
+  // Recorded in 2023 (R4): an empty 200 at Location. The SDK of today fails on that; the swagger has the request there.
+  test('answers 202 with both addresses and no body; Location ends in 200 with what was asked for', async () => {
     const groups = [
       { type: 'Subscriptions', ids: [consumer] },
       { type: 'AADTenants', ids: [tenant] },
@@ -44,7 +45,7 @@ suite('POST share', () => {
     const final = await fetch(location.replace(wire.server.env.endpoint, wire.server.env.httpEndpoint), {
       headers: { authorization: `Bearer ${wire.server.token}` },
     })
-    assert.deepEqual([final.status, await final.text()], [200, ''])
+    assert.deepEqual([final.status, await final.json()], [200, { operationType: 'Add', groups }])
     const shown = await show('direct', '2023-07-03', '&$expand=SharingProfile/Groups')
     assert.deepEqual(shown.sharingProfile, { permissions: 'Groups', groups })
     assert.equal(shown.sharingStatus?.aggregatedState, 'Succeeded')
