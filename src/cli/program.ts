@@ -8,6 +8,7 @@ import { addDirectoryCommands } from './directory-program.ts'
 import { printEnvironment, printToken } from './env.ts'
 import { addImageCommands } from './image-program.ts'
 import { cliProblems } from './problems.ts'
+import { addRecycleBinCommands } from './recycle-bin.ts'
 import { serve } from './serve.ts'
 import { printIdentityEnv } from './vm-identity.ts'
 import { createVm, deleteVm, listVms, showConsole } from './vm.ts'
@@ -36,6 +37,7 @@ export function buildProgram(context: CliContext, setExitCode: (code: number) =>
     .configureOutput({ writeOut: (text) => context.out.write(text), writeErr: (text) => context.err.write(text) })
   addServerCommands(program, context)
   addImageCommands(program, context, setExitCode)
+  addRecycleBinCommands(program, context)
   addVmCommands(program, context)
   addActivityCommands(program, context)
   addDirectoryCommands(program, context)

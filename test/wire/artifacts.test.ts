@@ -3,6 +3,7 @@ import { after, before, suite, test } from 'node:test'
 import type { ComputeManagementClient } from '@azure/arm-compute'
 import { computeClient } from '../support/compute-client.ts'
 import { seededBytes } from '../support/disks.ts'
+import { armCaller, eventually, startGoldleaf } from '../support/goldleaf.ts'
 import { assertRefused, openWire } from './wire.ts'
 import type { Body, Refusal, Wire } from './wire.ts'
 
@@ -277,17 +278,32 @@ suite('the other artifacts of a gallery', { timeout: 120_000 }, () => {
     })
   })
 
-  test('all of it goes, leaves first', async () => {
-    for (const path of [
-      ...['1.0.0', '1.0.9', '1.0.10'].map((name) => `applications/tool/versions/${name}`),
+  test('kill -9 while a package is published: it ends all the same, whole in every region; then all of it goes', async () => {
+    const { server } = wire
+    const path = at('applications/tool/versions/3.0.0')
+    const big = await wire.blob('big.tar.gz', seededBytes(9)(8 * 1024 * 1024 + 1))
+    const regions = ['West Europe', 'North Europe', 'East US'].map((name) => ({ name }))
+    const put = await wire.arm.call('PUT', path, version({ source: { mediaLink: big }, targetRegions: regions }))
+    assert.equal(put.status, 201)
+    await server.kill()
+    await using next = await startGoldleaf({ data: server.data, earlier: server })
+    const arm = armCaller(next)
+    await eventually(async () => {
+      const { body } = await arm.call('GET', `${path}&$expand=ReplicationStatus`)
+      assert.equal(body.properties?.provisioningState, 'Succeeded')
+      assert.equal(body.properties.replicationStatus?.aggregatedState, 'Completed')
+    })
+    for (const name of ['1.0.0', '1.0.9', '1.0.10', '3.0.0'])
+      await arm.must('DELETE', at(`applications/tool/versions/${name}`))
+    for (const leaf of [
       'applications/tool',
       'inVMAccessControlProfiles/host/versions/1.0.0',
       'inVMAccessControlProfiles/host',
     ])
-      await wire.arm.must('DELETE', at(path))
-    for (const path of ['scripts/hello_all/versions/1.0.0', 'scripts/hello_all'])
-      await wire.arm.must('DELETE', wire.at(`galleries/${gallery}/${path}`, '2025-03-03'))
-    await client.galleries.delete(group, gallery)
-    assert.equal((await wire.arm.call('GET', at('applications'))).status, 404)
+      await arm.must('DELETE', at(leaf))
+    for (const leaf of ['scripts/hello_all/versions/1.0.0', 'scripts/hello_all'])
+      await arm.must('DELETE', wire.at(`galleries/${gallery}/${leaf}`, '2025-03-03'))
+    await arm.must('DELETE', wire.at(`galleries/${gallery}`))
+    assert.equal((await arm.call('GET', at('applications'))).status, 404)
   })
 })

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
 import { computeClient } from '../support/compute-client.ts'
 import { seededBytes } from '../support/disks.ts'
+import { cli } from '../support/publishing.ts'
 import { armCaller, eventually, startGoldleaf } from '../support/goldleaf.ts'
 import type { Answer } from '../support/goldleaf.ts'
 import { fixedVhd } from './vhd.ts'
@@ -109,7 +110,12 @@ suite('the recycle bin of a gallery', { timeout: 120_000 }, () => {
 
   test('properties.restore says it too; there must be something to restore', async () => {
     const restore = { location: 'westeurope', properties: { restore: true } }
-    assert.equal((await wire.arm.must('PUT', wire.at(`${version}/1.0.0`), restore)).status, 200)
+    const place = ['--gallery', 'soft', '--definition', 'd']
+    const list = await cli(wire.server, 'gallery', 'recycle-bin', 'list', ...place)
+    assert.match(list.out, /^1\.0\.0 +westeurope +20\d\d-.* +20\d\d-/m, list.err)
+    const done = await cli(wire.server, 'gallery', 'recycle-bin', 'restore', ...place, '--version', '1.0.0')
+    assert.equal(done.code, 0, done.err)
+    assert.deepEqual(await listed(), [])
     const { body } = await wire.arm.call('GET', wire.at(`${version}/1.0.0`))
     assert.equal(body.properties?.publishingProfile?.replicaCount, 2)
     assert.match(body.properties?.publishingProfile?.endOfLifeDate ?? '', /^2040-01-01/)
