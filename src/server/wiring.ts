@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import { createActivityLog } from '../activity/activity-log.ts'
 import type { ActivityLog } from '../activity/activity-log.ts'
+import { directoryEvent } from '../activity/directory-event.ts'
+import type { DirectoryChange } from '../activity/directory-event.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
 import { regionDirectory, storagePlaces } from '../base/region.ts'
@@ -209,8 +211,9 @@ function registerRoutes(app: FastifyInstance, parts: Parts): void {
   }
   registerIdentity(app, { installation, directory, db, logger, clock, baseUrlOf })
   parts.metadata.registerRoutes(app)
-  registerTenants(app, { room: parts.directoryRoom, authenticate })
-  registerGraph(app, { room: parts.directoryRoom, directory, logger, authenticate: authenticateGraph })
+  const onChange = (change: DirectoryChange): void => activity.record(directoryEvent(change, clock.now()))
+  registerTenants(app, { room: parts.directoryRoom, authenticate, onChange })
+  registerGraph(app, { room: parts.directoryRoom, directory, logger, authenticate: authenticateGraph, onChange })
   registerTransfer(app, {
     ...transfer,
     db,

@@ -200,3 +200,14 @@ test('the installation keeps its operator', async () => {
   const roles = await must(200, 'GET', '/roleManagement/directory/roleAssignments')
   assert.equal(roles.value[0]?.['principalId'], principal?.id)
 })
+
+test('the activity log tells who changed what, never with which secret', async () => {
+  const start = new Date(Date.now() - 3_600_000).toISOString()
+  const query = new URLSearchParams({ 'api-version': '2015-04-01', $filter: `eventTimestamp ge '${start}'` })
+  const url = `${server.env.httpEndpoint}/providers/Microsoft.Insights/eventtypes/management/values?${query.toString()}`
+  const { value } = await must(200, 'GET', url)
+  const names = new Set(value.map((one) => (one['operationName'] as { value: string }).value.toLowerCase()))
+  for (const name of ['users/write', 'users/delete', 'applications/addPassword/action', 'groups/members/delete'])
+    assert.ok(names.has(`microsoft.aadiam/tenants/${name.toLowerCase()}`), `${name}: ${[...names].join(' ')}`)
+  assert.ok(!JSON.stringify(value).includes(profile.password))
+})

@@ -3,7 +3,7 @@ import { isJsonObject } from '../../base/json.ts'
 import type { JsonObject } from '../../base/json.ts'
 import type { Logger } from '../../base/logger.ts'
 import type { ProblemRecord } from '../../base/problem.ts'
-import { problemOfError, sendProblem } from '../../http/problem-response.ts'
+import { pathOf, problemOfError, sendProblem, statusOfKind } from '../../http/problem-response.ts'
 import { baseUrlOf, queryOf } from '../../http/request-facts.ts'
 import type { CallerFacts } from '../../resources/behaviour.ts'
 import type { Directory } from '../directory.ts'
@@ -18,6 +18,21 @@ export interface GraphDeps {
   readonly logger: Logger
   /** Throws the Problem of a missing or wrong token. */
   readonly authenticate: (authorizationHeader: string | undefined) => Promise<CallerFacts>
+  /** Told of every change that somebody known asked for, done or refused. Must not throw. */
+  readonly onChange?: ((change: ChangeFacts) => void) | undefined
+}
+
+/** What was asked, by whom, and what came of it; never a body, for bodies hold passwords. */
+export interface ChangeFacts {
+  readonly caller: CallerFacts
+  readonly method: string
+  /** Below the version, without query. */
+  readonly path: string
+  readonly requestId: string
+  readonly correlationId: string
+  readonly clientIpAddress: string
+  readonly httpStatus: number
+  readonly refusal: { readonly code: string; readonly message: string } | undefined
 }
 
 /** A request by somebody known, taken apart. */
@@ -61,22 +76,59 @@ export function useGraphErrors(scope: FastifyInstance, { room, logger }: Pick<Gr
   })
 }
 
+/** POSTs that only ask. */
+const askingPosts = /\/(?:getByIds|checkMemberGroups|getMemberGroups)\/*$/i
+
+/** Runs what serves a request and tells `onChange` of it, unless it only reads. */
+export async function tellChange<T extends { readonly status: number }>(
+  { onChange }: Pick<GraphDeps, 'onChange'>,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  caller: CallerFacts,
+  serve: () => Promise<T>,
+): Promise<T> {
+  const path = pathOf(request)
+    .replace(/^\/+(?:v1\.0|beta|goldleaf\/v1)(?=\/)/i, '')
+    .slice(0, 2_048)
+  if (onChange === undefined || request.method === 'GET' || askingPosts.test(path)) return serve()
+  const correlationId = reply.getHeader('x-ms-correlation-request-id')
+  const facts = {
+    caller,
+    method: request.method,
+    path,
+    requestId: request.id,
+    correlationId: typeof correlationId === 'string' ? correlationId : request.id,
+    clientIpAddress: request.ip,
+  }
+  try {
+    const answer = await serve()
+    onChange({ ...facts, httpStatus: answer.status, refusal: undefined })
+    return answer
+  } catch (error) {
+    const { kind, code, message } = problemOfError(error)
+    onChange({ ...facts, httpStatus: statusOfKind(kind), refusal: { code, message } })
+    throw error
+  }
+}
+
 export function graphHandler(deps: GraphDeps, version: GraphCall['version'], run: GraphRun) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     const caller = await deps.authenticate(request.headers.authorization)
     const { body = {} } = request
-    if (!isJsonObject(body))
-      throw directoryProblems.Request_BadRequest({ message: 'The request body is not a JSON object.' })
-    const answer = await run({
-      room: deps.room,
-      directory: deps.directory,
-      tenantId: caller.tenantId,
-      rights: await readRights(deps.room.db, caller),
-      params: request.params as Record<string, string>,
-      query: queryOf(request),
-      body,
-      home: `${baseUrlOf(request)}/${version}`,
-      version,
+    const answer = await tellChange(deps, request, reply, caller, async () => {
+      if (!isJsonObject(body))
+        throw directoryProblems.Request_BadRequest({ message: 'The request body is not a JSON object.' })
+      return run({
+        room: deps.room,
+        directory: deps.directory,
+        tenantId: caller.tenantId,
+        rights: await readRights(deps.room.db, caller),
+        params: request.params as Record<string, string>,
+        query: queryOf(request),
+        body,
+        home: `${baseUrlOf(request)}/${version}`,
+        version,
+      })
     })
     void reply.code(answer.status)
     if (answer.body === undefined) await reply.send()
