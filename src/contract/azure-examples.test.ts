@@ -124,7 +124,7 @@ function replay(example: Example): void {
       envelope: read.envelope,
       provisioningState: 'Succeeded',
     }
-    const shown = projectResource(type, apiVersion, resource)
+    const shown = projectResource(type, apiVersion, resource, resource.properties, { expand: ['Permissions'] })
     const { id: _, name: __, type: ___, ...theirs } = body
     assertSurvives(bodySchema(type), theirs, shown, [errorPath(type, [])])
   }

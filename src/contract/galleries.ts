@@ -37,7 +37,8 @@ export const galleryProperties = Type.Object({
         { since: '2021-10-01', kept: true },
       ),
     },
-    { since: '2020-09-30', kept: true },
+    // The first versions with it show it only where it is asked for (recorded: behaviour.md R6 does not, R4 does).
+    { since: '2020-09-30', kept: true, onDemand: 'Permissions', onDemandUntil: '2021-03-01' },
   ),
   softDeletePolicy: part(
     {

@@ -72,7 +72,8 @@ export function showBody(schema: SchemaNode, body: JsonObject, apiVersion: strin
 
 function isVisible(schema: SchemaNode, view: View): boolean {
   if (schema.writeOnly === true || schema.transient === true) return false
-  const words = schema.onDemand === undefined ? [] : [schema.onDemand].flat()
+  const isAlwaysShown = schema.onDemandUntil !== undefined && view.apiVersion > schema.onDemandUntil
+  const words = schema.onDemand === undefined || isAlwaysShown ? [] : [schema.onDemand].flat()
   if (words.length > 0 && !words.some((word) => view.expand.has(word.toLowerCase()))) return false
   return isMemberOf(schema, view.apiVersion)
 }

@@ -32,6 +32,8 @@ export interface Annotations {
   readonly transient?: boolean
   /** Stored, but shown only where `$expand` or `$select` has this word (one of these words). */
   readonly onDemand?: string | readonly string[]
+  /** The last api-version in which it had to be asked for; later ones show it always. */
+  readonly onDemandUntil?: string
   /** The last entry whose `since` is not newer than the request's api-version applies. */
   readonly defaults?: readonly { readonly since?: string; readonly value: unknown }[]
   /** Strings compared without regard to case (resource ids, free words); enums always are. */

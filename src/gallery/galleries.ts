@@ -43,7 +43,7 @@ export function galleriesBehaviour(
       const permissions = stillSharedTo(gallery.properties)
       if (permissions !== undefined) throw sharingProblems.StillShared({ permissions })
     },
-    show: (gallery, context) => showGallery(gallery, context, deps),
+    show: (gallery) => showGallery(gallery, deps),
     actions: { share: (call) => share(call, deps) },
   }
 }

@@ -1,7 +1,7 @@
 import type { JsonObject } from '../base/json.ts'
 import { randomUuid } from '../base/random.ts'
 import type { GalleryProperties, SharingUpdate } from '../contract/galleries.ts'
-import type { ActionCall, ActionResult, RequestContext } from '../resources/behaviour.ts'
+import type { ActionCall, ActionResult } from '../resources/behaviour.ts'
 import { editResourceProperties } from '../resources/resource.rows.ts'
 import type { Resource } from '../resources/resource.ts'
 import type { GalleryDependencies } from './dependencies.ts'
@@ -26,19 +26,12 @@ export async function share(
   }
 }
 
-/** The first api-version that shows the sharing of a gallery without being asked (recorded: R6 does not, R4 does). */
-const showsSharingSince = '2021-07-01'
-
-/** What a GET adds and leaves out: sharingStatus; the whole profile where the api-version wants to be asked. */
+/** What a GET adds: sharingStatus. */
 export async function showGallery(
   gallery: Resource,
-  context: RequestContext,
   deps: Pick<GalleryDependencies, 'db' | 'regions'>,
 ): Promise<JsonObject> {
-  const { sharingProfile, ...rest } = gallery.properties
-  if (sharingProfile === undefined) return rest
-  const isAsked = (context.query['$select'] ?? '').toLowerCase().includes('permissions')
-  if (context.apiVersion < showsSharingSince && !isAsked) return rest
+  if (gallery.properties['sharingProfile'] === undefined) return gallery.properties
   const published = new Map<string, Set<string>>()
   for (const { region, grantee } of await listShares(deps.db, gallery.key))
     published.set(region, (published.get(region) ?? new Set()).add(grantee))

@@ -15,7 +15,7 @@ const members: readonly {
 }[] = [
   { at: 'galleries/v', path: 'properties.description', since: '2018-06-01' },
   { at: 'galleries/v', path: 'properties.identifier.uniqueName', since: '2018-06-01' },
-  { at: 'galleries/v', path: 'properties.sharingProfile.permissions', since: '2021-10-01' },
+  { at: 'galleries/v', path: 'properties.sharingProfile.permissions', since: '2021-07-01' },
   { at: 'galleries/v', path: 'properties.softDeletePolicy', since: '2021-07-01' },
   { at: 'galleries/v', path: 'systemData.createdAt', since: '2024-03-03' },
   { at: 'galleries/v/images/i', path: 'properties.hyperVGeneration', since: '2019-07-01' },
