@@ -16,11 +16,15 @@ export interface Kernel {
 
 const run = promisify(execFile)
 
+/** Raised with `wantedModules`: what an older version kept lacks some. */
+const keptAs = '+net'
+
 // Debian's kernel for clouds first: it is small. Ubuntu has `virtual`. Modules that a kernel has built in are no files.
 const metaPackages = ['linux-image-cloud-amd64', 'linux-image-virtual', 'linux-image-generic', 'linux-image-amd64']
 const wantedModules = [
   'virtio_pci',
   'virtio_blk',
+  'virtio_net',
   'ata_piix',
   'sd_mod',
   'nls_cp437',
@@ -37,8 +41,19 @@ const wantedModules = [
 export async function findKernel(cacheDir: string): Promise<Kernel> {
   await mkdir(cacheDir, { recursive: true })
   const cached = (await readdir(cacheDir)).filter((name) => name.startsWith('linux-')).toSorted(compareVersions)
-  const newest = cached.at(-1)
+  const newest = cached.findLast((name) => name.endsWith(keptAs))
   if (newest !== undefined) return readKernel(join(cacheDir, newest))
+  try {
+    return await fetchKernel(cacheDir)
+  } catch (error) {
+    // Without a network an older one still boots, if without a network card.
+    const older = cached.at(-1)
+    if (older === undefined) throw error
+    return readKernel(join(cacheDir, older))
+  }
+}
+
+async function fetchKernel(cacheDir: string): Promise<Kernel> {
   const image = await findImagePackage()
   const scratch = await mkdtemp(join(cacheDir, '.unpack-'))
   try {
@@ -51,7 +66,7 @@ export async function findKernel(cacheDir: string): Promise<Kernel> {
       root,
     )
     await collect(root, ready)
-    const folder = join(cacheDir, image.replace('linux-image-', 'linux-').replace('-unsigned', ''))
+    const folder = join(cacheDir, image.replace('linux-image-', 'linux-').replace('-unsigned', '') + keptAs)
     // Another process may have been quicker: what it made is as good.
     await rename(ready, folder).catch(async (error: unknown) => {
       await readKernel(folder).catch(() => {
@@ -66,7 +81,7 @@ export async function findKernel(cacheDir: string): Promise<Kernel> {
 
 async function readKernel(folder: string): Promise<Kernel> {
   const modules = (await readFile(join(folder, 'modules.order'), 'utf8')).split('\n').filter((line) => line !== '')
-  return { version: basename(folder).replace('linux-', ''), folder, modules }
+  return { version: basename(folder).replace('linux-', '').replace(keptAs, ''), folder, modules }
 }
 
 function compareVersions(a: string, b: string): number {

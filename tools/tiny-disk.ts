@@ -26,6 +26,8 @@ export interface TinyDisk {
   readonly path: string
   readonly sizeBytes: number
   readonly kernelVersion: string
+  /** Whether the guest can use a virtio network card: false with a kernel of an older cache. */
+  readonly hasNetwork: boolean
 }
 
 /** The file on the disk that the guest reads its greeting from. */
@@ -50,7 +52,8 @@ const needed = {
 /**
  * Builds a raw disk that boots by BIOS from a virtio or IDE disk and prints on the first serial port, in this order:
  * `goldleaf-guest boot N` (N is counted on the disk, so it shows whether writes last), `goldleaf-guest disks: vda=SECTORS …`
- * and `goldleaf-guest ready: CONTENT`. Needs about 96 MiB of memory; powers off on the ACPI power button.
+ * and `goldleaf-guest ready: CONTENT`. Addresses in a file ASK.TXT on it are fetched first, with the header Metadata: true
+ * (`goldleaf-guest answer: …`). Needs about 96 MiB of memory; powers off on the ACPI power button.
  * The first run downloads a kernel package (27 MB); later runs take under a second. Throws naming the apt package that
  * is missing, or why this machine cannot build it.
  */
@@ -74,7 +77,12 @@ export async function buildTinyDisk(options: TinyDiskOptions): Promise<TinyDisk>
   } finally {
     await rm(scratch, { recursive: true, force: true })
   }
-  return { path: out, sizeBytes: sizeMiB * 1024 * 1024, kernelVersion: kernel.version }
+  return {
+    path: out,
+    sizeBytes: sizeMiB * 1024 * 1024,
+    kernelVersion: kernel.version,
+    hasNetwork: kernel.modules.includes('virtio_net'),
+  }
 }
 
 /**
@@ -145,6 +153,12 @@ if mount -t vfat -o sync,iocharset=ascii $disk /disk || mount -t vfat -o sync $d
     GOLDLEAF_APPS=/disk/apps sh /apps/install.sh
     umount /apps
   done
+  if [ -f /disk/ASK.TXT ] && [ -d /sys/class/net/eth0 ]; then
+    ifconfig eth0 169.254.0.16 netmask 255.255.0.0 up
+    while read address; do
+      echo "goldleaf-guest answer: $(wget -q -O - --header Metadata:true "$address" 2>&1)"
+    done </disk/ASK.TXT
+  fi
   echo "goldleaf-guest ready: $(head -n 1 /disk/${greetingFile})"
 else
   echo "goldleaf-guest failed: no file system on $disk"

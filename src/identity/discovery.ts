@@ -1,3 +1,5 @@
+import { audiencesOf, azureCloud, cloudKey } from './clouds.ts'
+import type { Cloud } from './clouds.ts'
 import type { Installation } from './installation.ts'
 
 /**
@@ -76,17 +78,16 @@ export function jwks(installation: Installation) {
 }
 
 /**
- * One cloud as `/metadata/endpoints` describes it from 2019-05-01 on. `AzureCloud` because Terraform 3.x looks for that
- * very name; the storage suffix is this server's own upload area.
+ * One cloud as `/metadata/endpoints` describes it from 2019-05-01 on. the storage suffix is this server's own upload area.
  */
-function cloudEntry(baseUrl: string, storageSuffix: string) {
+function cloudEntry(baseUrl: string, storageSuffix: string, cloud: Cloud) {
   const { host } = new URL(baseUrl)
   return {
-    name: 'AzureCloud',
+    name: cloud.name,
     portal: baseUrl,
     authentication: {
       loginEndpoint: baseUrl,
-      audiences: [`${baseUrl}/`, baseUrl, 'https://management.core.windows.net/', 'https://management.azure.com/'],
+      audiences: [`${baseUrl}/`, baseUrl, ...audiencesOf(cloud)],
       tenant: 'common',
       identityProvider: 'AAD',
     },
@@ -122,8 +123,8 @@ function cloudEntry(baseUrl: string, storageSuffix: string) {
  * `/metadata/endpoints`, whose form depends on the api-version (CLIENTS.md): one object since 2022-09-01, an array in
  * 2019-05-01 and 2020-06-01, `{cloudEndpoint}` in 2018-01-01, and Azure Stack's flat form before.
  */
-export function metadataEndpoints(baseUrl: string, apiVersion: string, storageSuffix: string): unknown {
-  const entry = cloudEntry(baseUrl, storageSuffix)
+export function metadataEndpoints(baseUrl: string, apiVersion: string, cloud: Cloud = azureCloud): unknown {
+  const entry = cloudEntry(baseUrl, cloud.storageSuffix ?? new URL(baseUrl).host, cloud)
   if (apiVersion >= '2022-09-01' && /^\d{4}-/.test(apiVersion))
     return {
       ...entry,
@@ -137,7 +138,7 @@ export function metadataEndpoints(baseUrl: string, apiVersion: string, storageSu
   if (apiVersion >= '2018-01-01' && /^\d{4}-/.test(apiVersion))
     return {
       cloudEndpoint: {
-        public: { endpoint: new URL(baseUrl).host, locations: [] },
+        [cloudKey(cloud)]: { endpoint: new URL(baseUrl).host, locations: [] },
       },
     }
   return {

@@ -4,6 +4,7 @@ import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Directory } from '../directory/directory.ts'
 import type { Db } from '../db/tables.ts'
+import type { Cloud } from './clouds.ts'
 import { createPasswordCheck } from './accounts.ts'
 import { getAuthority } from './clients.ts'
 import { instanceDiscovery, jwks, metadataEndpoints, openidConfiguration, userRealm } from './discovery.ts'
@@ -26,8 +27,8 @@ export interface IdentityDeps {
   readonly clock?: Clock | undefined
   /** `scheme://host` of a request; refuses hosts that are none, because they are reflected (src/http baseUrlOf). */
   readonly baseUrlOf: (request: FastifyRequest) => string
-  /** `SUFFIX` of blob addresses `https://account.blob.SUFFIX`, told to az and Terraform. Default: the request's host. */
-  readonly storageSuffix?: string | undefined
+  /** Under which name clients find this cloud. Default: AzureCloud. */
+  readonly cloud?: Cloud | undefined
 }
 
 /** A token request is a few hundred bytes. */
@@ -142,8 +143,6 @@ function registerDiscovery(scope: FastifyInstance, deps: IdentityDeps): void {
   // The list of public images that az knows by short names ("Ubuntu2204"): there are none here.
   scope.get('/metadata/aliases.json', async () => ({ outputs: { aliases: { type: 'object', value: {} } } }))
   scope.get<{ Querystring: { 'api-version'?: string } }>('/metadata/endpoints', async (request) => {
-    const baseUrl = baseUrlOf(request)
-    const suffix = deps.storageSuffix ?? new URL(baseUrl).host
-    return metadataEndpoints(baseUrl, request.query['api-version'] ?? '2022-09-01', suffix)
+    return metadataEndpoints(baseUrlOf(request), request.query['api-version'] ?? '2022-09-01', deps.cloud)
   })
 }

@@ -23,6 +23,11 @@ export const armAudiences: readonly string[] = [
   `${armAudience}/`,
   'https://management.core.windows.net',
   'https://management.core.windows.net/',
+  // What clients set to a sovereign cloud call it.
+  ...['chinacloudapi.cn', 'core.chinacloudapi.cn', 'usgovcloudapi.net', 'core.usgovcloudapi.net'].flatMap((domain) => [
+    `https://management.${domain}`,
+    `https://management.${domain}/`,
+  ]),
 ]
 
 /** Microsoft Graph, as far as the directory speaks it. */

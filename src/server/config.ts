@@ -6,6 +6,8 @@ import { Value } from 'typebox/value'
 import { defaultRateLimits } from '../arm/rate-limits.ts'
 import type { RateLimits } from '../arm/rate-limits.ts'
 import { Problem } from '../base/problem.ts'
+import { azureCloud } from '../identity/clouds.ts'
+import type { Cloud } from '../identity/clouds.ts'
 import { normalizeRegionName } from '../base/region.ts'
 import type { Region } from '../base/region.ts'
 import type { OutsideIssuer } from '../identity/outside-issuers.ts'
@@ -55,6 +57,8 @@ export interface ServerConfig {
   /** How long the activity log is kept. */
   readonly activityDays: number
   readonly rateLimits: RateLimits
+  /** Under which name clients find this cloud, and its storage suffix. */
+  readonly cloud: Cloud
   /** Which resource providers a subscription has before it registers any. */
   readonly providersRegistered: 'all' | 'none'
   /** Issuers besides this server whose tokens are taken: Entra ID, Keycloak, any OpenID provider. */
@@ -184,6 +188,15 @@ const fileSchema = Type.Object(
           subscriptionReads: Type.Optional(count),
           subscriptionWrites: Type.Optional(count),
           subscriptionDeletes: Type.Optional(count),
+        },
+        { additionalProperties: false },
+      ),
+    ),
+    cloud: Type.Optional(
+      Type.Object(
+        {
+          name: Type.Optional(Type.String({ pattern: '^[A-Za-z][A-Za-z0-9]{0,63}$' })),
+          storageSuffix: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9.:-]{1,253}$' })),
         },
         { additionalProperties: false },
       ),
@@ -377,6 +390,7 @@ export async function loadConfig(flags: ServerFlags, cwd: string = process.cwd()
     retryAfterSeconds: file.retryAfterSeconds ?? 1,
     activityDays: file.activityDays ?? 90,
     rateLimits: { ...defaultRateLimits, ...rates, isEnforced: enforced },
+    cloud: { ...azureCloud, ...file.cloud },
     providersRegistered: file.providers?.registered ?? 'all',
     issuers,
     logLevel: flags.logLevel === undefined ? (file.logLevel ?? 'info') : parseLogLevel(flags.logLevel),

@@ -209,7 +209,7 @@ function registerRoutes(app: FastifyInstance, parts: Parts): void {
     await access.authorize(caller, action, scope)
     await checkSubscriptionState(db, action, scope)
   }
-  registerIdentity(app, { installation, directory, db, logger, clock, baseUrlOf })
+  registerIdentity(app, { installation, directory, db, logger, clock, baseUrlOf, cloud: config.cloud })
   parts.metadata.registerRoutes(app)
   const onChange = (change: DirectoryChange): void => activity.record(directoryEvent(change, clock.now()))
   registerTenants(app, { room: parts.directoryRoom, authenticate, onChange })

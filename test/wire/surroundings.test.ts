@@ -3,7 +3,7 @@ import { writeFile, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
-import { eventually } from '../support/goldleaf.ts'
+import { armCaller, eventually } from '../support/goldleaf.ts'
 import { galleryVersion, groupVersion, openWire } from './wire.ts'
 import type { Wire } from './wire.ts'
 
@@ -16,6 +16,7 @@ suite('the surroundings of galleries', () => {
     const config = {
       providers: { registered: 'none' },
       limits: { cores: 3, galleries: 7 },
+      cloud: { name: 'AzureChinaCloud', storageSuffix: 'core.example.cn' },
       rateLimits: { enforced: true, subscriptionDeletes: 2 },
     }
     await writeFile(join(folder, 'goldleaf.json'), JSON.stringify(config))
@@ -119,6 +120,30 @@ suite('the surroundings of galleries', () => {
       (await call('GET', '/providers/Microsoft.Compute/locations/mars/usages?api-version=2024-03-01')).status,
       400,
     )
+  })
+
+  test('clients find this cloud under the name that is configured', async () => {
+    const read = async (version: string): Promise<unknown> =>
+      (await fetch(`${wire.server.env.httpEndpoint}/metadata/endpoints?api-version=${version}`)).json()
+    const entry = (await read('2022-09-01')) as Anything
+    assert.equal(entry['name'], 'AzureChinaCloud')
+    assert.equal((entry['suffixes'] as Anything)['storage'], 'core.example.cn')
+    const { audiences } = entry['authentication'] as { readonly audiences: readonly string[] }
+    assert.ok(audiences.includes('https://management.chinacloudapi.cn/'))
+    for (const version of ['2019-05-01', '2020-06-01'])
+      assert.equal(((await read(version)) as readonly Anything[])[0]?.['name'], 'AzureChinaCloud')
+    const old = (await read('2018-01-01')) as { readonly cloudEndpoint: Anything }
+    assert.deepEqual(Object.keys(old.cloudEndpoint), ['chinaCloud'])
+    const { tenantId, clientId, clientSecret } = wire.server.env
+    const form = { grant_type: 'client_credentials', client_id: clientId, client_secret: clientSecret }
+    const scope = 'https://management.chinacloudapi.cn/.default'
+    const signIn = await fetch(`${wire.server.env.httpEndpoint}/${tenantId}/oauth2/v2.0/token`, {
+      method: 'POST',
+      body: new URLSearchParams({ ...form, scope }),
+    })
+    const { access_token: token } = (await signIn.json()) as { readonly access_token: string }
+    const list = await armCaller({ env: wire.server.env, token }).call('GET', `/subscriptions?api-version=2022-12-01`)
+    assert.equal(list.status, 200, JSON.stringify(list.body))
   })
 
   test('sizes and SKUs', async () => {

@@ -1,0 +1,29 @@
+/** A cloud as clients choose it by its name; all its addresses are this server's own, under the host that they use. */
+export interface Cloud {
+  /** `AzureCloud`, because Terraform 3.x looks for that very name; a sovereign cloud's, or one of your own. */
+  readonly name: string
+  /** `SUFFIX` of blob addresses `https://account.blob.SUFFIX`. Undefined: the request's host. */
+  readonly storageSuffix?: string | undefined
+}
+
+export const azureCloud: Cloud = { name: 'AzureCloud' }
+
+/** What Azure's own clouds call Resource Manager, and how the metadata of 2018-01-01 names the cloud. */
+const known: Readonly<Record<string, { readonly key: string; readonly audiences: readonly string[] }>> = {
+  AzureCloud: { key: 'public', audiences: namesOf('core.windows.net', 'azure.com') },
+  AzureChinaCloud: { key: 'chinaCloud', audiences: namesOf('core.chinacloudapi.cn', 'chinacloudapi.cn') },
+  AzureUSGovernment: { key: 'usGovCloud', audiences: namesOf('core.usgovcloudapi.net', 'usgovcloudapi.net') },
+}
+
+function namesOf(...domains: readonly string[]): readonly string[] {
+  return domains.map((domain) => `https://management.${domain}/`)
+}
+
+/** The audiences that clients of a cloud ask tokens for; a cloud of your own goes by Azure's names. */
+export function audiencesOf({ name }: Cloud): readonly string[] {
+  return (known[name] ?? known['AzureCloud'])?.audiences ?? []
+}
+
+export function cloudKey({ name }: Cloud): string {
+  return known[name]?.key ?? name
+}
