@@ -65,7 +65,13 @@ const longestPassword = 1_024
  * through; an unknown name, a wrong password and a disabled account cost the same time and, unless the password was
  * right, get the same answer.
  */
-export function createPasswordCheck({ directory, clock }: { directory: Directory; clock: Clock }): CheckPassword {
+export function createPasswordCheck({
+  directory,
+  clock,
+}: {
+  directory: Pick<Directory, 'findUserByName' | 'isPassword'>
+  clock: Clock
+}): CheckPassword {
   const byPeer = createFailureCounter(clock, peerLimit)
   const byAccount = createFailureCounter(clock, accountLimit)
   const familiar = new Set<string>()

@@ -162,16 +162,15 @@ export async function openKeyRing(folder: string, nowMs: number): Promise<KeyRin
   let ring = parseRing(content)
   let keys = await Promise.all(ring.keys.map(loadKey))
   const secret = Buffer.from(ring.sealKey, 'base64url')
-  const use = async (next: RingFile): Promise<void> => {
-    keys = await Promise.all(next.keys.map(loadKey))
+  /** Loaded before it is written, written before it is used: no token is signed with a key that a restart would lose. */
+  const replace = async (next: RingFile, isWritten = false): Promise<void> => {
+    const loaded = await Promise.all(next.keys.map(loadKey))
+    if (!isWritten) await write(next)
+    keys = loaded
     ring = next
   }
-  const rotate = async (nowMs: number): Promise<void> => {
-    const next = { ...ring, keys: [await drawKey(nowMs), ...ring.keys] }
-    // Loaded before it is written: what cannot be used must not rest on the disk.
-    await use(next)
-    await write(next)
-  }
+  const rotate = async (nowMs: number): Promise<void> =>
+    replace({ ...ring, keys: [await drawKey(nowMs), ...ring.keys] })
   return {
     current() {
       const [newest] = keys
@@ -184,15 +183,13 @@ export async function openKeyRing(folder: string, nowMs: number): Promise<KeyRin
     derive: (purpose) => deriveKey(secret, purpose),
     rotate,
     async refresh(nowMs) {
-      await use(parseRing((await readSecretFile(path)) ?? ''))
+      await replace(parseRing((await readSecretFile(path)) ?? ''), true)
       if (nowMs - (ring.keys[0]?.createdMs ?? 0) >= rotateAfterMs) await rotate(nowMs)
       // A key was replaced when the one before it in the list came.
       const alive = ring.keys.filter(
         (_, at) => at === 0 || nowMs - (ring.keys[at - 1]?.createdMs ?? 0) < keepReplacedMs,
       )
-      if (alive.length === ring.keys.length) return
-      await write({ ...ring, keys: alive })
-      await use({ ...ring, keys: alive })
+      if (alive.length < ring.keys.length) await replace({ ...ring, keys: alive })
     },
   }
 }

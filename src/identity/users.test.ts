@@ -11,6 +11,7 @@ import type { User } from '../directory/directory.ts'
 import { createAuthenticator } from './authenticator.ts'
 import { openIdentity } from './identity.fixture.ts'
 import type { TestIdentity } from './identity.fixture.ts'
+import { openSignInState } from './routes.ts'
 import { refreshLeewayMs } from './sign-in-state.ts'
 
 const azureCli = '04b07795-8ddb-461a-bbee-02f9e1bf7b46'
@@ -270,6 +271,20 @@ suite('users sign in', () => {
     const replay = await refresh(first.refresh_token)
     assert.deepEqual([replay.statusCode, replay.json().error_codes], [400, [54005]])
     assert.equal((await refresh(second.refresh_token)).json().error, 'invalid_grant')
+  })
+
+  test('the database holds no token that could be used, and lets go of what has expired', async () => {
+    const { refresh_token: token } = (await passwordGrant()).json()
+    const rows = await identity.db.selectFrom('sign_in_state').selectAll().execute()
+    assert.ok(rows.length > 0)
+    for (const text of [token, alice.objectId]) assert.ok(!JSON.stringify(rows).includes(text))
+    const state = openSignInState({ installation: identity.home, db: identity.db, clock })
+    nowMs += 91 * 86_400_000
+    assert.equal((await refresh(token)).json().error, 'invalid_grant')
+    await state.sweep()
+    const left = await identity.db.selectFrom('sign_in_state').selectAll().where('kind', '=', 'RefreshToken').execute()
+    nowMs -= 91 * 86_400_000
+    assert.deepEqual(left, [])
   })
 
   test('guests: one refresh token, tokens of both tenants; strangers get none', async () => {
