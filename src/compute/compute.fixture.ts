@@ -172,6 +172,7 @@ export async function createWorld(
     },
     signSerialLog: async ({ vmId, baseUrl }) => `${baseUrl}/log/${vmId}?sig=1`,
     resolveApplication: () => Promise.reject(new Error('this room has no applications')),
+    checkAccessProfile: () => Promise.reject(new Error('this room has no access profiles')),
     readBlob: () => Promise.reject(new Error('this room has no blobs')),
     requestSweep: () => {},
   }

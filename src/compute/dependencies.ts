@@ -4,6 +4,7 @@ import type { RegionDirectory } from '../base/region.ts'
 import type { Db } from '../db/tables.ts'
 import type { FoundSource } from '../gallery/dependencies.ts'
 import type { ImageConsumer, ImageReference, ResolvedImage } from '../gallery/resolve-image.ts'
+import type { AccessProfileUse } from '../gallery/resolve-access-profile.ts'
 import type { ResolvedApplication } from '../gallery/resolve-application.ts'
 import type { RequestContext } from '../resources/behaviour.ts'
 import type { DiskStores, StorageClass } from '../store/disk-store.ts'
@@ -58,6 +59,12 @@ export interface ComputeDependencies {
     location: string,
     context: Pick<RequestContext, 'authorize'>,
   ) => Promise<ResolvedApplication>
+  /** Throws where a machine may not name this version of an access profile. */
+  readonly checkAccessProfile: (
+    reference: string,
+    use: AccessProfileUse,
+    context: Pick<RequestContext, 'authorize'>,
+  ) => Promise<void>
   /** A whole blob of this server that the caller has the right to; throws BlobTooLarge beyond `maximumBytes`. */
   readonly readBlob: (
     uri: string,

@@ -7,6 +7,7 @@ import type { MachineRunner } from './machine-runner.ts'
 import { computeProblems } from './problems.ts'
 import { editVmFacts, getVmFacts, setPower, type Power } from './vm-facts.ts'
 import { changesDisks, prepareVm } from './vm-draft.ts'
+import { checkAccessProfiles } from './vm-access-profiles.ts'
 import { withApplications } from './vm-drive.ts'
 import { claimDisks } from './vm-disks.ts'
 
@@ -29,7 +30,9 @@ export function virtualMachinesBehaviour(deps: ComputeDependencies, runner: Mach
   return {
     type: virtualMachineType,
     prepare: async (change, context) => withApplications(await prepareVm(change, context, deps), change, context, deps),
-    async check({ before, after }) {
+    async check(change, context) {
+      const { before, after } = change
+      await checkAccessProfiles(change, context, deps)
       if (before && changesDisks(before, after) && runner.state(getVmFacts(before).vmId) !== 'stopped')
         throw computeProblems.VmMustBeStopped({ name: before.name, action: 'attach or detach data disks of' })
     },

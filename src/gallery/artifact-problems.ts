@@ -35,6 +35,12 @@ export const artifactProblems = defineProblems({
     say: (f: { name: string; reason: string }) =>
       `The parameter '${f.name}' of the script is invalid: ${f.reason} Correct it, then send the request again.`,
   },
+  AccessProfileUnusable: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: (f: { id: string; reason: string }) =>
+      `The access control profile version '${f.id}' cannot be used: ${f.reason} Name another version, or leave it out.`,
+  },
   AccessRulesInvalid: {
     kind: 'invalid',
     code: 'InvalidParameter',

@@ -48,6 +48,7 @@ import { imagesBehaviour } from '../gallery/images.ts'
 import { publishVersion, retireVersion } from '../gallery/publish-version.ts'
 import { listLiveRoots } from '../gallery/replica.rows.ts'
 import { purgeOverdue, purgeVersion, recycleBinBehaviour, recycleVersion } from '../gallery/recycle-bin.ts'
+import { checkAccessProfile } from '../gallery/resolve-access-profile.ts'
 import { resolveApplication } from '../gallery/resolve-application.ts'
 import { resolveImage } from '../gallery/resolve-image.ts'
 import { shareGallery } from '../gallery/share-gallery.ts'
@@ -361,6 +362,7 @@ async function openCompute(
     },
     resolveApplication: (reference, location, context) =>
       resolveApplication(reference, location, context, { db, regions }),
+    checkAccessProfile: (reference, use, context) => checkAccessProfile(reference, use, context, { db, regions }),
     async readBlob(uri, maximumBytes, { authorize, baseUrl }) {
       const { path, sizeBytes, subscriptionId } = await transfer.findFile(uri, [baseUrl, ...ownAddresses])
       await authorize('Microsoft.Storage/storageAccounts/listKeys/action', `/subscriptions/${subscriptionId}`)

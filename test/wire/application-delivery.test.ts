@@ -155,9 +155,44 @@ suite('applications of a virtual machine', { timeout: 240_000 }, () => {
       wish({ configurationReference: `${extra}.gone` }, 404, 'BlobNotFound', /./),
     ]
     for (const one of refused) await assertRefused(wire, one)
+    await checkProfiles()
     await assertRefused(wire, {
       ...wish({}, 400, 'InvalidParameter', /'tool' is named twice/),
       body: body(['1.0.0', '1.0.1'].map((name) => ({ packageReferenceId: reference(`tool/versions/${name}`) }))),
     })
   })
+
+  /** A profile is checked for its endpoint, system and region, and shown; here nothing else is done with it. */
+  async function checkProfiles(): Promise<void> {
+    const profile = 'galleries/g/inVMAccessControlProfiles/host'
+    const location = 'westeurope'
+    const kind = { osType: 'Linux', applicableHostEndpoint: 'IMDS' }
+    await wire.arm.must('PUT', wire.at(profile), { location, properties: kind })
+    const everywhere = { mode: 'Audit', defaultAccess: 'Allow', targetLocations: regions.targetRegions }
+    const only = { ...everywhere, targetLocations: [{ name: location }] }
+    await wire.arm.must('PUT', wire.at(`${profile}/versions/1.0.0`), { location, properties: everywhere })
+    await wire.arm.must('PUT', wire.at(`${profile}/versions/1.0.1`), { location, properties: only })
+    const patch = (member: string, version: string): Body => {
+      const inVMAccessControlProfileReferenceId = wire.id(`${profile}/versions/${version}`)
+      const proxyAgentSettings = { enabled: true, [member]: { inVMAccessControlProfileReferenceId } }
+      return { properties: { securityProfile: { proxyAgentSettings } } }
+    }
+    for (const [member, version, says] of [
+      ['wireServer', '1.0.0', /is for IMDS, not for WireServer/],
+      ['imds', '1.0.1', /not published to 'eastus'/],
+      ['imds', '9.0.0', /no such version/],
+    ] as const)
+      await assertRefused(wire, {
+        why: version,
+        method: 'PATCH',
+        path: vm(),
+        body: patch(member, version),
+        status: 400,
+        code: 'InvalidParameter',
+        says,
+      })
+    await wire.arm.must('PATCH', vm(), patch('imds', '1.0.0'))
+    const { body } = await wire.arm.call('GET', vm())
+    assert.match(JSON.stringify(body), /"imds":\{"inVMAccessControlProfileReferenceId"/)
+  }
 })
