@@ -5,6 +5,8 @@ import { openAz } from './az.ts'
 import type { Az, AzInstallation } from './az.ts'
 import { walkDefinitions, walkDeletion, walkVersions } from './az-galleries.ts'
 import { walkDirectory } from './az-directory.ts'
+import { walkApplications, walkRegistrations } from './az-artifacts.ts'
+import { walkCommunity, walkDirectSharing } from './az-sharing.ts'
 import { walkSignIn } from './az-sign-in.ts'
 import { clientSuite } from './client-report.ts'
 import { uploadPackage, uploadVhd } from './uploads.ts'
@@ -37,6 +39,10 @@ export function azSuite(
     walkDirectory(walk, () => server)
     walkDefinitions(walk)
     walkVersions(walk)
+    walkDirectSharing(walk, () => server)
+    walkCommunity(walk)
+    walkApplications(walk)
+    walkRegistrations(walk)
     walkDeletion(walk)
   })
 }
