@@ -6,6 +6,11 @@ const words = (line: string): string[] => line.split(/\s+/)
 const names = (list: AzDocument): string[] => list.map((one: AzDocument) => one.name)
 const gallery = words('-g az -r azapps')
 const application = [...gallery, '--application-name', 'tool']
+/** These commands want them as JSON. */
+const regions = (...all: readonly string[]): string[] => [
+  '--target-regions',
+  JSON.stringify(all.map((name) => ({ name }))),
+]
 const version = [...application, '--name', '1.0.0']
 
 /** Applications and their versions; the package is really fetched and kept. */
@@ -53,7 +58,7 @@ export function walkApplications({ az, step, packageUri }: AzWalk): void {
     assert.deepEqual(names(await az().run('sig', 'gallery-application', 'version', 'list', ...application)), ['1.0.0'])
   })
   step('sig gallery-application version update', async () => {
-    const change = ['--package-file-link', await packageUri(), '--target-regions', 'westeurope']
+    const change = ['--package-file-link', await packageUri(), ...regions('westeurope')]
     const made = await az().run('sig', 'gallery-application', 'version', 'update', ...version, ...change)
     assert.equal(made.publishingProfile.targetRegions.length, 1)
   })
@@ -97,13 +102,13 @@ export function walkRegistrations({ az, step }: AzWalk): void {
     assert.ok(list.some((one: AzDocument) => one.namespace === 'Microsoft.Compute'))
   })
   step('provider unregister', async () => {
-    await az().run('provider', 'unregister', '-n', 'Microsoft.Compute', '--wait')
-    const { registrationState } = await az().run('provider', 'show', '-n', 'Microsoft.Compute')
+    await az().run('provider', 'unregister', '-n', 'Microsoft.Storage', '--wait')
+    const { registrationState } = await az().run('provider', 'show', '-n', 'Microsoft.Storage')
     assert.equal(registrationState, 'Unregistered')
   })
   step('provider register', async () => {
-    await az().run('provider', 'register', '-n', 'Microsoft.Compute', '--wait')
-    const { registrationState } = await az().run('provider', 'show', '-n', 'Microsoft.Compute')
+    await az().run('provider', 'register', '-n', 'Microsoft.Storage', '--wait')
+    const { registrationState } = await az().run('provider', 'show', '-n', 'Microsoft.Storage')
     assert.equal(registrationState, 'Registered')
   })
 }

@@ -32,5 +32,5 @@ test('what the tests sent and were answered fits the published contract', { skip
   t.diagnostic(`not published on disk: ${uncovered.map(([name, count]) => `${name} (${count})`).join(', ') || 'none'}`)
   assert.ok(verdict.checked > 0, 'nothing was recorded')
   const findings = [...verdict.findings].map(([text, where]) => `${text}\n    ${where}`)
-  assert.deepEqual(findings, [], `${findings.length} deviations:\n${findings.join('\n')}`)
+  assert.ok(findings.length === 0, `${findings.length} deviations:\n${findings.join('\n')}`)
 })
