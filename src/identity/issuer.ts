@@ -16,6 +16,8 @@ import type { KeyRing } from './keys.ts'
 import { deviceCodePage, deviceConfirmPage, messagePage, signOutPage } from './pages.ts'
 import type { Page } from './pages.ts'
 import type { Asked, EndpointForm } from './resource.ts'
+import { reportOfAnswer } from './sign-in-report.ts'
+import type { ReportSignIn } from './sign-in-report.ts'
 import { signInErrorBody } from './sign-in-error.ts'
 import type { SignInState } from './sign-in-state.ts'
 import { azureDeviceAnswer, azureGrantError, azureTokenAnswer } from './token-answers.ts'
@@ -63,6 +65,7 @@ export interface IssuerDeps {
   readonly logger: Logger
   /** Told of refusals by token endpoints, to slow down a peer that has many. Answers seconds to wait, or 0. */
   readonly countFailure: (peer: string) => number
+  readonly onSignIn?: ReportSignIn | undefined
 }
 
 const day = 86_400
@@ -156,6 +159,7 @@ function createProvider(issuer: string, deps: IssuerDeps, factsOf: FactsOf): Pro
     const context = ctx as KoaContextWithOIDC
     const facts = factsOf(context)
     const failure = failures.get(ctx.req)
+    if (ctx.path === '/token') reportGrant(context, facts, failure, deps)
     if (failure !== undefined) return answerFailure(context, failure, deps)
     if (ctx.status !== 200 || typeof ctx.body !== 'object' || ctx.body === null) return
     const body = ctx.body as Record<string, unknown>
@@ -173,6 +177,27 @@ function withoutUnasked(body: Record<string, unknown>, { isOffline }: RequestFac
   if (isOffline) return body
   const { refresh_token: _unasked, ...rest } = body
   return rest
+}
+
+/** Waiting for a person to type a code is no failure; who was refused is not known any more here. */
+function reportGrant(
+  ctx: KoaContextWithOIDC,
+  { authority }: RequestFacts,
+  failure: errors.OIDCProviderError | undefined,
+  { onSignIn }: IssuerDeps,
+): void {
+  const { grant_type: grant, client_id: clientId } = ctx.oidc.params ?? {}
+  const textOf = (value: unknown): string => (typeof value === 'string' ? value.slice(0, 200) : '')
+  const facts = { grant: textOf(grant), clientIpAddress: ctx.req.socket.remoteAddress }
+  if (failure === undefined) {
+    const done = reportOfAnswer(ctx.body as Readonly<Record<string, unknown>>, facts)
+    if (done) onSignIn?.(done)
+    return
+  }
+  const { error, message, code } = azureGrantError(failure)
+  if (error === 'authorization_pending' || authority.tenantId === undefined) return
+  const refusal = { code: `AADSTS${code}`, message }
+  onSignIn?.({ ...facts, tenantId: authority.tenantId, name: textOf(clientId), refusal })
 }
 
 function answerFailure(ctx: KoaContextWithOIDC, failure: errors.OIDCProviderError, deps: IssuerDeps): void {

@@ -10,7 +10,9 @@ import { getAuthority } from './clients.ts'
 import { instanceDiscovery, jwks, metadataEndpoints, openidConfiguration, userRealm } from './discovery.ts'
 import type { Installation } from './installation.ts'
 import { createIssuer } from './issuer.ts'
-import { SignInError, signInErrorBody } from './sign-in-error.ts'
+import { SignInError, findField, signInErrorBody } from './sign-in-error.ts'
+import { reportOfAnswer } from './sign-in-report.ts'
+import type { ReportSignIn, SignInReport } from './sign-in-report.ts'
 import { createSignInState } from './sign-in-state.ts'
 import type { SignInState } from './sign-in-state.ts'
 import { formOf, mountPathOf, mounts, registerSignIn, segmentOf } from './sign-in-routes.ts'
@@ -27,6 +29,8 @@ export interface IdentityDeps {
   readonly clock?: Clock | undefined
   /** `scheme://host` of a request; refuses hosts that are none, because they are reflected (src/http baseUrlOf). */
   readonly baseUrlOf: (request: FastifyRequest) => string
+  /** Told of every sign-in at a token endpoint, and of every refusal. */
+  readonly onSignIn?: ReportSignIn | undefined
   /** Under which name clients find this cloud. Default: AzureCloud. */
   readonly cloud?: Cloud | undefined
 }
@@ -70,7 +74,15 @@ function registerProtocol(scope: FastifyInstance, deps: IdentityDeps): void {
   const { keys, tenantId: homeTenantId } = installation
   const state = openSignInState({ ...deps, clock })
   const failures = createFailureCounter(clock, failureLimit)
-  const issuer = createIssuer({ directory, keys, state, clock, logger, countFailure: (peer) => failures.count(peer) })
+  const issuer = createIssuer({
+    onSignIn: deps.onSignIn,
+    directory,
+    keys,
+    state,
+    clock,
+    logger,
+    countFailure: (peer) => failures.count(peer),
+  })
   const checkPassword = createPasswordCheck({ directory, clock })
   const signer = createTokenSigner(installation, clock)
   const refuse = (error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
@@ -93,8 +105,11 @@ function registerProtocol(scope: FastifyInstance, deps: IdentityDeps): void {
       }
       const tokenDeps = { directory, issuer, state, signer, checkPassword, clock, homeTenantId }
       const body = await answerTokenRequest(tokenDeps, asked, request, reply)
+      const report = body && reportOfAnswer(body, { grant: grantOf(request), clientIpAddress: request.ip })
+      if (report) deps.onSignIn?.(report)
       return body === undefined ? undefined : forbidCaching(reply).send(body)
     } catch (error) {
+      if (error instanceof SignInError) deps.onSignIn?.(await reportRefusal(error, request, deps))
       return refuse(error, request, reply)
     }
   }
@@ -102,6 +117,26 @@ function registerProtocol(scope: FastifyInstance, deps: IdentityDeps): void {
   for (const mount of mounts) {
     scope.post(`${mount.prefix}/token`, token(mount))
     registerSignIn(scope, { directory, issuer, checkPassword, homeTenantId, csrfKey, baseUrlOf, refuse }, mount)
+  }
+}
+
+function grantOf(request: MountRequest): string {
+  return findField(formOf(request), 'grant_type')?.slice(0, 100) ?? ''
+}
+
+async function reportRefusal(
+  { code, message }: SignInError,
+  request: MountRequest,
+  { directory, installation }: Pick<IdentityDeps, 'directory' | 'installation'>,
+): Promise<SignInReport> {
+  const fields = formOf(request)
+  const tenant = await directory.findTenant(segmentOf(request))
+  return {
+    tenantId: tenant?.tenantId ?? installation.tenantId,
+    name: findField(fields, 'username') ?? findField(fields, 'client_id'),
+    grant: grantOf(request),
+    clientIpAddress: request.ip,
+    refusal: { code: `AADSTS${code}`, message },
   }
 }
 

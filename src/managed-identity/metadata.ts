@@ -2,6 +2,7 @@ import { isJsonObject, type Json, type JsonObject } from '../base/json.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Directory } from '../directory/directory.ts'
 import { findAudience } from '../identity/resource.ts'
+import type { ReportSignIn } from '../identity/sign-in-report.ts'
 import { armAudience, type TokenSigner } from '../identity/token.ts'
 import type { Resource } from '../resources/resource.ts'
 import { readIdentity } from './identity-facts.ts'
@@ -33,6 +34,8 @@ export interface MetadataDependencies {
   readonly directory: Pick<Directory, 'findObject'>
   readonly signer: TokenSigner
   readonly clock: Clock
+  /** Told of every token that a machine gets. */
+  readonly onSignIn?: ReportSignIn | undefined
 }
 
 const tokenVersions = [
@@ -123,6 +126,7 @@ async function answerToken(
   const { objectId, tenantId, appId } = principal
   const subject = { objectId, tenantId, appId, kind: 'managedIdentity', resourceId: chosen.resourceId } as const
   const { token, notBeforeSeconds, expiresSeconds } = await deps.signer.sign(subject, audience)
+  deps.onSignIn?.({ tenantId, objectId, appId, name: appId, grant: 'managed_identity' })
   const lifetime = String(expiresSeconds - Math.floor(deps.clock.now() / 1000))
   return {
     status: 200,

@@ -1,4 +1,6 @@
 import type { FastifyInstance } from 'fastify'
+import type { ActivityLog } from '../activity/activity-log.ts'
+import { signInEvent } from '../activity/sign-in-event.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
 import { findMachine } from '../compute/find-machine.ts'
@@ -8,7 +10,7 @@ import type { TokenSigner } from '../identity/token.ts'
 import { createHostAddresses } from '../managed-identity/host-address.ts'
 import type { HostAddresses } from '../managed-identity/host-address.ts'
 import { answerMetadata } from '../managed-identity/metadata.ts'
-import type { Machine } from '../managed-identity/metadata.ts'
+import type { Machine, MetadataDependencies } from '../managed-identity/metadata.ts'
 import { serveMetadataSocket } from '../managed-identity/metadata-socket.ts'
 import { registerHostMetadata } from '../managed-identity/routes.ts'
 import { findSubscription } from '../resources/subscription.rows.ts'
@@ -19,6 +21,7 @@ export interface MachineMetadataOptions {
   readonly logger: Logger
   readonly directory: Directory
   readonly signer: TokenSigner
+  readonly activity: ActivityLog
   /** Signs the addresses for developers on the host. */
   readonly key: Uint8Array
 }
@@ -32,7 +35,11 @@ export interface MachineMetadata {
 }
 
 export function createMachineMetadata(options: MachineMetadataOptions): MachineMetadata {
-  const { db, key, logger } = options
+  const { db, key, logger, clock, activity } = options
+  const deps: MetadataDependencies = {
+    ...options,
+    onSignIn: (signIn) => activity.record(signInEvent(signIn, clock.now())),
+  }
   const addresses = createHostAddresses(key)
   const describe = async (vmId: string): Promise<Machine | undefined> => {
     const vm = await findMachine(db, vmId)
@@ -41,12 +48,12 @@ export function createMachineMetadata(options: MachineMetadataOptions): MachineM
   }
   return {
     addresses,
-    registerRoutes: (app) => registerHostMetadata(app, { ...options, addresses, findMachine: describe }),
+    registerRoutes: (app) => registerHostMetadata(app, { ...deps, addresses, findMachine: describe }),
     serve: (vmId, socketPath) =>
       serveMetadataSocket({
         socketPath,
         logger,
-        answer: async (request) => answerMetadata(request, await describe(vmId), options),
+        answer: async (request) => answerMetadata(request, await describe(vmId), deps),
       }),
   }
 }

@@ -1,6 +1,7 @@
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
+import { signInEvent } from '../activity/sign-in-event.ts'
 import { createActivityLog } from '../activity/activity-log.ts'
 import type { ActivityLog } from '../activity/activity-log.ts'
 import { directoryEvent } from '../activity/directory-event.ts'
@@ -59,6 +60,7 @@ import { createAuthenticator } from '../identity/authenticator.ts'
 import type { Authorizer } from '../identity/authorizer.ts'
 import { openInstallation } from '../identity/installation.ts'
 import type { Installation } from '../identity/installation.ts'
+import type { ReportSignIn } from '../identity/sign-in-report.ts'
 import { openSignInState, registerIdentity } from '../identity/routes.ts'
 import { armAudiences, createTokenSigner, graphAudiences, issuerOf } from '../identity/token.ts'
 import {
@@ -150,7 +152,7 @@ export async function wire(config: ServerConfig, clock: Clock, logger: Logger): 
   )
   const ownAddresses: string[] = []
   const signer = createTokenSigner(installation, clock)
-  const metadata = createMachineMetadata({ db, clock, logger, directory, signer, key: addressKey })
+  const metadata = createMachineMetadata({ ...room, directory, signer, key: addressKey })
   const compute = cleanup.use(await openCompute(room, transfer, sweeper, ownAddresses, metadata))
   live.compute = compute
   const gallery = galleryDependencies(room, transfer, compute, sweeper, ownAddresses)
@@ -197,6 +199,14 @@ interface Parts {
   readonly metadata: MachineMetadata
 }
 
+function registerSignIn(app: FastifyInstance, { room, installation, directory, metadata }: Parts): void {
+  const { config, db, clock, logger, activity } = room
+  const onSignIn: ReportSignIn = (signIn) => activity.record(signInEvent(signIn, clock.now()))
+  const { cloud } = config
+  registerIdentity(app, { installation, directory, db, logger, clock, baseUrlOf, cloud, onSignIn })
+  metadata.registerRoutes(app)
+}
+
 function registerRoutes(app: FastifyInstance, parts: Parts): void {
   const { room, installation, directory, transfer, compute, gallery, work } = parts
   const { config, db, stores, regions, clock, logger, activity } = room
@@ -210,8 +220,7 @@ function registerRoutes(app: FastifyInstance, parts: Parts): void {
     await access.authorize(caller, action, scope)
     await checkSubscriptionState(db, action, scope)
   }
-  registerIdentity(app, { installation, directory, db, logger, clock, baseUrlOf, cloud: config.cloud })
-  parts.metadata.registerRoutes(app)
+  registerSignIn(app, parts)
   const onChange = (change: DirectoryChange): void => activity.record(directoryEvent(change, clock.now()))
   registerTenants(app, { room: parts.directoryRoom, authenticate, onChange })
   registerGraph(app, { room: parts.directoryRoom, directory, logger, authenticate: authenticateGraph, onChange })

@@ -102,6 +102,21 @@ suite('the activity log', () => {
     assert.equal(version.body.error?.code, 'NoRegisteredProviderFound')
   })
 
+  test('sign-ins are told at the level of the tenant, refused ones too, without their secrets', async () => {
+    const { httpEndpoint, tenantId, clientId } = wire.server.env
+    const form = { grant_type: 'client_credentials', client_id: clientId, client_secret: 'VerySecretAndWrong' }
+    const body = new URLSearchParams({ ...form, scope: `${httpEndpoint}/.default` })
+    const refused = await fetch(`${httpEndpoint}/${tenantId}/oauth2/v2.0/token`, { method: 'POST', body })
+    assert.equal(refused.status, 401)
+    const listed = await wire.arm.call('GET', address('').replace(wire.subscription, ''))
+    const found = (listed.body.value ?? []) as unknown as readonly EventData[]
+    assert.equal(found[0]?.operationName.value, 'Microsoft.aadiam/tenants/signIns/action')
+    assert.equal(found[0]?.status.value, 'Failed')
+    assert.equal(found[0]?.properties['name'], clientId)
+    assert.ok(found.some((event) => event.status.value === 'Succeeded' && event.caller === clientId))
+    assert.doesNotMatch(JSON.stringify(found), /VerySecret|eyJ/)
+  })
+
   test('the command line lists it; a graceful end keeps everything', async () => {
     const headers = { 'x-ms-correlation-request-id': 'the-last' }
     await wire.arm.call('PATCH', `${wire.group}?api-version=2021-04-01`, { tags: { last: 'one' } }, headers)
