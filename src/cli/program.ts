@@ -6,6 +6,7 @@ import { exitCodes } from './context.ts'
 import type { CliContext } from './context.ts'
 import { addDirectoryCommands } from './directory-program.ts'
 import { printEnvironment, printToken } from './env.ts'
+import { addGalleryCommands } from './gallery-share.ts'
 import { addImageCommands } from './image-program.ts'
 import { cliProblems } from './problems.ts'
 import { addRecycleBinCommands } from './recycle-bin.ts'
@@ -38,6 +39,7 @@ export function buildProgram(context: CliContext, setExitCode: (code: number) =>
   addServerCommands(program, context)
   addImageCommands(program, context, setExitCode)
   addRecycleBinCommands(program, context)
+  addGalleryCommands(program, context)
   addVmCommands(program, context)
   addActivityCommands(program, context)
   addDirectoryCommands(program, context)

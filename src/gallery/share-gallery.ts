@@ -1,8 +1,8 @@
 import type { JsonObject } from '../base/json.ts'
-import { findResource } from '../resources/resource.rows.ts'
+import { findResource, listResourcesOfType } from '../resources/resource.rows.ts'
 import type { StepContext, Workflow } from '../work/workflow.ts'
 import type { GalleryDependencies } from './dependencies.ts'
-import { syncShares } from './share.rows.ts'
+import { listShares, syncShares } from './share.rows.ts'
 import { granteesOf } from './sharing-rules.ts'
 
 interface ShareInput extends JsonObject {
@@ -23,15 +23,31 @@ export function shareGallery(deps: Dependencies): Workflow<ShareInput> {
   }
 }
 
+/** A region that came into the configuration after a gallery was shared gets its publication too. */
+export async function publishInNewRegions(deps: Dependencies, signal: AbortSignal): Promise<void> {
+  for (const gallery of await listResourcesOfType(deps.db, 'Microsoft.Compute/galleries')) {
+    const wanted = granteesOf(gallery.properties)
+    if (wanted.length === 0 || gallery.operationId !== undefined) continue
+    const known = new Set((await listShares(deps.db, gallery.key)).map(({ region }) => region))
+    for (const { name: region } of deps.regions.all) {
+      signal.throwIfAborted()
+      if (!known.has(region)) await publishIn(gallery.key, region, deps)
+    }
+  }
+}
+
+async function publishIn(galleryKey: string, region: string, deps: Dependencies): Promise<void> {
+  await deps.db.transaction().execute(async (tx) => {
+    // Read again for each region: a step that was cut off goes on with what is wanted now.
+    const gallery = await findResource(tx, galleryKey)
+    await syncShares(tx, galleryKey, region, gallery ? granteesOf(gallery.properties) : [])
+  })
+}
+
 async function publish(step: StepContext<ShareInput>, deps: Dependencies): Promise<JsonObject> {
   for (const { name: region } of deps.regions.all) {
     step.signal.throwIfAborted()
-    await deps.db.transaction().execute(async (tx) => {
-      // Read again for each region: a step that was cut off goes on with what is wanted now.
-      const gallery = await findResource(tx, step.resourceKey)
-      const wanted = gallery ? granteesOf(gallery.properties) : []
-      await syncShares(tx, step.resourceKey, region, wanted)
-    })
+    await publishIn(step.resourceKey, region, deps)
     step.report({ region })
   }
   return step.input.update

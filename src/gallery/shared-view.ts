@@ -25,7 +25,8 @@ export async function listSharedGalleries(
   grantees: readonly Grantee[],
   region: string,
 ): Promise<readonly Resource[]> {
-  const shares = await listSharedKeys(deps.db, grantees, region)
+  // An edge zone (`westus/losangeles`) belongs to its region: sharing is published there.
+  const shares = await listSharedKeys(deps.db, grantees, region.split('/', 1)[0] ?? region)
   const keys = [...new Set(shares.map(({ galleryKey }) => galleryKey))]
   const found: Resource[] = []
   for (const gallery of await findResources(deps.db, keys)) {

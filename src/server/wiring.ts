@@ -52,7 +52,7 @@ import { purgeOverdue, purgeVersion, recycleBinBehaviour, recycleVersion } from 
 import { checkAccessProfile } from '../gallery/resolve-access-profile.ts'
 import { resolveApplication } from '../gallery/resolve-application.ts'
 import { resolveImage } from '../gallery/resolve-image.ts'
-import { shareGallery } from '../gallery/share-gallery.ts'
+import { publishInNewRegions, shareGallery } from '../gallery/share-gallery.ts'
 import { listCommunityRows, sharingProxies } from '../gallery/sharing-proxies.ts'
 import { verifyVersion } from '../gallery/verify-version.ts'
 import { baseUrlOf } from '../http/request-facts.ts'
@@ -161,6 +161,7 @@ export async function wire(config: ServerConfig, clock: Clock, logger: Logger): 
   const signInState = openSignInState({ installation, db, clock })
   work.every('sweep-sign-in', sweepEveryMs, () => signInState.sweep())
   work.every('refresh-keys', sweepEveryMs, () => installation.keys.refresh(clock.now()))
+  work.every('publish-sharing', sweepEveryMs, (signal) => publishInNewRegions(gallery, signal))
   work.every('purge-recycle-bins', purgeEveryMs, (signal) => purgeOverdue(gallery, signal))
   const parts = cleanup.move()
   return {
