@@ -23,11 +23,8 @@ type Operation = 'Add' | 'Remove' | 'Reset' | 'EnableCommunity'
 
 /** `goldleaf gallery share …`, with the flags of `az sig share`. */
 export function addGalleryCommands(program: Command, context: CliContext): void {
-  const share = program
-    .command('gallery')
-    .description('galleries')
-    .command('share')
-    .description('share a gallery with subscriptions, tenants or everyone')
+  const gallery = program.commands.find((one) => one.name() === 'gallery') ?? program.command('gallery')
+  const share = gallery.command('share').description('share a gallery with subscriptions, tenants or everyone')
   const add = (name: string, description: string): Command =>
     share
       .command(name)
