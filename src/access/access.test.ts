@@ -58,6 +58,8 @@ before(async () => {
     directory: {
       listGroupIdsOf: async (_tenantId, objectId) => groupsOf[objectId] ?? [],
       findObject: async () => undefined,
+      findUserByName: async () => undefined,
+      findServicePrincipal: async () => undefined,
     },
   })
 })

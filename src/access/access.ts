@@ -9,14 +9,14 @@ import { isDataAction } from './data-actions.ts'
 import { decide } from './decide.ts'
 import type { Decision } from './decide.ts'
 import { accessProblems } from './problems.ts'
-import { findSubscriptionId, scopeKey } from './scope.ts'
+import { findSubscriptionId, scopeKey } from '../base/scope.ts'
 import { assignmentsAt, createIndexes, hasAnyRole } from './tenant-index.ts'
 import type { FindIndex, TenantIndex } from './tenant-index.ts'
 
 export interface AccessDependencies {
   readonly db: Db
   readonly clock: Clock
-  readonly directory: Pick<Directory, 'findObject' | 'listGroupIdsOf'>
+  readonly directory: Pick<Directory, 'findObject' | 'findUserByName' | 'findServicePrincipal' | 'listGroupIdsOf'>
   /** How a tenant's issuer is called in tokens; named where a token is of the wrong tenant. */
   issuerOf(tenantId: string): string
 }

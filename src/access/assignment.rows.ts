@@ -1,7 +1,7 @@
 import type { Selectable } from 'kysely'
 import type { DbOrTx, RoleAssignmentTable, Tx } from '../db/tables.ts'
 import type { PrincipalType, RoleAssignment } from './role.ts'
-import { scopeKey } from './scope.ts'
+import { scopeKey } from '../base/scope.ts'
 
 /** Every change of what a tenant's index is made from ends with this, in the same transaction. */
 export async function bumpAccessVersion(tx: DbOrTx, tenantId: string): Promise<void> {

@@ -3,7 +3,7 @@ import type { Db, DbOrTx } from '../db/tables.ts'
 import { countAssignmentsOf, insertAssignment } from './assignment.rows.ts'
 import { ownerRoleId, storageBlobDataOwnerRoleId, userAccessAdministratorRoleId } from './built-in-roles.ts'
 import type { PrincipalType } from './role.ts'
-import { scopeKey } from './scope.ts'
+import { scopeKey } from '../base/scope.ts'
 
 export interface Grant {
   readonly tenantId: string

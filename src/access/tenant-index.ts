@@ -5,7 +5,13 @@ import { listGroupsOfSubscriptions, listManagementGroups } from './management-gr
 import type { ManagementGroup } from './management-group.rows.ts'
 import { listCustomRoles } from './role.rows.ts'
 import type { RoleAssignment, RoleDefinition } from './role.ts'
-import { ancestorKeys, findManagementGroupKey, findSubscriptionId, isAtOrBelow, managementGroupScope } from './scope.ts'
+import {
+  ancestorKeys,
+  findManagementGroupKey,
+  findSubscriptionId,
+  isAtOrBelow,
+  managementGroupScope,
+} from '../base/scope.ts'
 
 /** All that decides in one tenant, in memory, as of one count of its changes. */
 export interface TenantIndex {

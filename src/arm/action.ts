@@ -27,6 +27,7 @@ export async function runAction(
   const name = target.id.names.join('/')
   if (action.method !== 'GET' && resource.provisioningState === 'Deleting')
     throw resourceProblems.MarkedForDeletion({ operation: action.name, name })
+  if (action.method !== 'GET') await engine.checkLocks?.('write', target.id.id)
   const context = requestContext(engine, call, { action: action.permission, scope: target.id.id })
   const body = normalizeActionBody(action, call.apiVersion, call.body, engine.regions)
   const result = await run({ id: target.id, resource, body }, context)

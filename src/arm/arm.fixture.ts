@@ -78,6 +78,7 @@ export async function startArm(options: TestArmOptions = {}) {
       return { objectId: 'oid', tenantId, name: 'tester', kind: 'servicePrincipal', appId: 'tester', roles: [] }
     },
     authorize: options.authorize ?? (async () => {}),
+    rightsOf: async () => ({ can: () => true, touches: () => true }),
     ...(options.pageSize === undefined ? {} : { pageSize: options.pageSize }),
     ...(options.cancelTimeoutMs === undefined ? {} : { cancelTimeoutMs: options.cancelTimeoutMs }),
   })

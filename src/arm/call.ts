@@ -6,6 +6,7 @@ import { resourceProblems } from '../resources/problems.ts'
 import { findSubscription, type Subscription } from '../resources/subscription.rows.ts'
 import type { Engine } from './engine.ts'
 import { armProblems } from './problems.ts'
+import { authorizeLinked } from './linked-access.ts'
 import { recordCall } from './record-call.ts'
 
 /** An authenticated request, taken apart; nothing of Fastify goes further in. */
@@ -24,6 +25,8 @@ export interface Call {
   readonly nowMs: number
   readonly signal: AbortSignal
 }
+
+const mostAuxiliaryTokens = 3
 
 export interface Answer {
   readonly status: number
@@ -88,7 +91,9 @@ async function authenticate(
 ): Promise<CallerFacts> {
   const header = request.headers.authorization
   try {
-    return await engine.authenticate(header)
+    const caller = await engine.authenticate(header)
+    const auxiliary = await readAuxiliary(engine, request.headers['x-ms-authorization-auxiliary'])
+    return auxiliary === undefined ? caller : { ...caller, auxiliary }
   } catch (error) {
     if (error instanceof Problem && error.kind === 'unauthenticated')
       reply.header(
@@ -98,6 +103,22 @@ async function authenticate(
       )
     throw error
   }
+}
+
+/** Up to three more tokens, of other tenants (behaviour.md G2); each is checked like the first. */
+async function readAuxiliary(
+  engine: Engine,
+  header: string | readonly string[] | undefined,
+): Promise<readonly CallerFacts[] | undefined> {
+  if (header === undefined || header.length === 0) return undefined
+  const tokens = String(header)
+    .split(/[,;]/)
+    .map((token) => token.trim())
+    .filter((token) => token !== '')
+  if (tokens.length > mostAuxiliaryTokens) throw armProblems.TooManyAuxiliaryTokens({ most: mostAuxiliaryTokens })
+  const callers: CallerFacts[] = []
+  for (const token of tokens) callers.push(await engine.authenticate(token))
+  return callers
 }
 
 /** A decoded name with a slash would make the id of another resource. The wildcard's own value may have slashes. */
@@ -142,16 +163,6 @@ export function requestContext(
     nowMs: call.nowMs,
     query: call.query,
     signal: call.signal,
-    async authorize(action, scope) {
-      try {
-        await engine.authorize(caller, action, scope)
-      } catch (error) {
-        if (!(error instanceof Problem) || error.kind !== 'forbidden') throw error
-        throw armProblems.LinkedAuthorizationFailed(
-          { name: caller.name, objectId: caller.objectId, ownAction: own.action, ownScope: own.scope, action, scope },
-          { cause: error },
-        )
-      }
-    },
+    authorize: (action, scope) => authorizeLinked(engine, call.caller, own, { action, scope }),
   }
 }

@@ -1,3 +1,4 @@
+import type { Rights } from '../access/access.ts'
 import type { ActivityLog } from '../activity/activity-log.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
@@ -11,6 +12,7 @@ import type { ProviderAction } from '../resources/provider-action.ts'
 import type { ProviderList } from '../resources/provider-list.ts'
 import type { ProxyBehaviour } from '../resources/proxy.ts'
 import type { Resource } from '../resources/resource.ts'
+import type { ExtensionBehaviour } from '../resources/extension.ts'
 import type { Work } from '../work/workflow.ts'
 import type { RateLimiter } from './rate-limits.ts'
 
@@ -28,6 +30,8 @@ export interface ArmOptions {
   readonly proxies?: readonly Proxy[] | undefined
   /** Questions to providers as a whole. */
   readonly actions?: readonly ProviderAction[] | undefined
+  /** Types that stand below any scope (role assignments, locks). */
+  readonly extensions?: readonly ExtensionBehaviour[] | undefined
   readonly db: Db
   readonly work: Work
   /** Is told of every request that does more than read. */
@@ -53,6 +57,10 @@ export interface ArmOptions {
   listTenantsOf(caller: CallerFacts): Promise<readonly TenantFacts[]>
   /** What an object id stands for in a tenant, of those that roles are assigned to. */
   findPrincipalKind(tenantId: string, objectId: string): Promise<'user' | 'group' | 'servicePrincipal' | undefined>
+  /** What the caller may, as of now: for lists, which show what it may read. */
+  rightsOf(caller: CallerFacts): Promise<Rights>
+  /** Throws ScopeLocked where a lock forbids to change, or to delete, what is at a scope. */
+  checkLocks?(operation: 'write' | 'delete', scope: string): Promise<void>
   /** Runs in the transaction in which a row goes without an operation (`onSettled` of the work engine sees the others). */
   onRemoved?(tx: Tx, key: string, row: Resource): Promise<void>
   /** Sent with every answer that a client will poll. Default 1. */
@@ -80,11 +88,13 @@ export interface Engine extends ArmOptions {
   readonly proxies: readonly Proxy[]
   findType(type: string): ResourceTypeDeclaration | undefined
   behaviour(type: string): Behaviour | undefined
+  findExtension(type: string): ExtensionBehaviour | undefined
 }
 
 export function createEngine(options: ArmOptions): Engine {
   const types = new Map(options.types.map((type) => [type.type.toLowerCase(), type]))
   const behaviours = new Map(options.behaviours.map((behaviour) => [behaviour.type.toLowerCase(), behaviour]))
+  const extensions = new Map((options.extensions ?? []).map((one) => [one.type.type.toLowerCase(), one]))
   for (const behaviour of options.behaviours)
     if (!types.has(behaviour.type.toLowerCase()))
       throw new Error(`The behaviour of '${behaviour.type}' belongs to no declared type: check its spelling.`)
@@ -95,11 +105,13 @@ export function createEngine(options: ArmOptions): Engine {
     listTenantsOf: (caller) => options.listTenantsOf(caller),
     findPrincipalKind: (tenantId, objectId) => options.findPrincipalKind(tenantId, objectId),
     proxies: options.proxies ?? [],
+    rightsOf: (caller) => options.rightsOf(caller),
     retryAfterSeconds: options.retryAfterSeconds ?? 1,
     pageSize: options.pageSize ?? 50,
     cancelTimeoutMs: options.cancelTimeoutMs ?? 30_000,
     findType: (type) => types.get(type.toLowerCase()),
     behaviour: (type) => behaviours.get(type.toLowerCase()),
+    findExtension: (type) => extensions.get(type.toLowerCase()),
   }
 }
 

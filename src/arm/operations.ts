@@ -37,7 +37,9 @@ export async function getOperation(
     await engine.authorize(call.caller, permission, `/subscriptions/${subscriptionId}`)
     throw armProblems.OperationNotFound({ operationId })
   }
-  await engine.authorize(call.caller, permission, operation.resourceKey)
+  // The rights to what was deleted ended with it: who deletes may see it end.
+  const isOwnDeletion = operation.intent === 'delete' && operation.createdBy === call.caller.objectId
+  if (!isOwnDeletion) await engine.authorize(call.caller, permission, operation.resourceKey)
   return operation
 }
 

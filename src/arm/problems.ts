@@ -62,6 +62,19 @@ export const armProblems = defineProblems({
       `'${f.ownScope}'; however, it does not have permission to perform action '${f.action}' on the linked scope(s) ` +
       `'${f.scope}' or the linked scope(s) are invalid.`,
   },
+  LinkedTenantNotAuthorized: {
+    kind: 'forbidden',
+    code: 'LinkedAuthorizationFailed',
+    say: (f: { action: string; ownScope: string; tenantId: string; subscriptionId: string }) =>
+      `The client has permission to perform action '${f.action}' on scope '${f.ownScope}', however the current tenant ` +
+      `'${f.tenantId}' is not authorized to access linked subscription '${f.subscriptionId}'.`,
+  },
+  TooManyAuxiliaryTokens: {
+    kind: 'invalid',
+    code: 'InvalidAuxiliaryTokens',
+    say: (f: { most: number }) =>
+      `The header 'x-ms-authorization-auxiliary' has more than ${f.most} tokens. Send those of the tenants that are needed.`,
+  },
   InvalidResourceName: {
     kind: 'invalid',
     say: (f: { name: string }) =>

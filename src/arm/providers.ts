@@ -11,6 +11,7 @@ import { findRegistration, listRegistrations, putRegistration } from './registra
 import { isUsable, registrationState, type Registration, type RegistrationState } from './registration.ts'
 import type { Routes } from './routes.ts'
 import { subscriptionPath } from './routes.ts'
+import { sightOf } from './sight.ts'
 import { resourceGroupType } from './target.ts'
 
 /** Resource providers: what they serve, and whether a subscription has registered them. */
@@ -108,7 +109,10 @@ async function scopeOf(engine: Engine, call: Call, action: string): Promise<Subs
   // `register/action` is the provider's own right; reading is one over all of them.
   const permission =
     action === 'read' ? 'Microsoft.Resources/subscriptions/providers/read' : `${param(call, 'namespace')}/${action}`
-  await engine.authorize(call.caller, permission, `/subscriptions/${subscription.subscriptionId}`)
+  const scope = `/subscriptions/${subscription.subscriptionId}`
+  // What providers there are is no secret to whom the subscription is none: az asks before it reads anything by id.
+  if (action === 'read') await sightOf(engine, call, permission, scope)
+  else await engine.authorize(call.caller, permission, scope)
   return subscription
 }
 

@@ -3,14 +3,16 @@ import { permissionOf } from '../contract/permissions.ts'
 import type { ResourceTypeDeclaration } from '../contract/resource-type.ts'
 import { resourceProblems } from '../resources/problems.ts'
 import { compareNames, sortByName } from '../resources/natural-order.ts'
-import { findResources, listChildNames, pageResources } from '../resources/resource.rows.ts'
+import { findResources, listChildNames, pageResources, type PageQuery } from '../resources/resource.rows.ts'
 import type { Resource } from '../resources/resource.ts'
+import { listSubscriptions } from '../resources/subscription.rows.ts'
 import { getSubscription, param, requestContext, type Answer, type Call } from './call.ts'
 import { quoteEtag } from './conditions.ts'
 import { showResource } from './show-resource.ts'
 import { splitType, type Engine } from './engine.ts'
 import { nextLink, readSkipToken } from './paging.ts'
 import { armProblems } from './problems.ts'
+import { sightOf } from './sight.ts'
 import { admit, checkApiVersion, findTarget, getResourceGroup, getTarget, type Target } from './target.ts'
 import { resourceGroupKey } from '../base/arm-id.ts'
 
@@ -83,21 +85,46 @@ export async function listByType(engine: Engine, call: Call, type: ResourceTypeD
   const { subscriptionId } = await getSubscription(engine, call)
   checkApiVersion(engine, type, call)
   const scope = await listScope(engine, call, subscriptionId, permissionOf(type, 'read'))
-  const after = readSkipToken(call, scope.key)
-  const rows = await pageResources(engine.db, {
-    subscriptionId,
-    resourceGroupKey: scope.resourceGroupKey,
-    type: type.type,
-    afterKey: after,
-    limit: engine.pageSize + 1,
-  })
-  const page = rows.slice(0, engine.pageSize)
-  return listAnswer(engine, call, type, page, rows.length > page.length ? page.at(-1)?.key : undefined)
+  const afterKey = readSkipToken(call, scope.key)
+  const { page, lastKey } = await pageSeen(
+    engine,
+    { subscriptionId, resourceGroupKey: scope.resourceGroupKey, type: type.type, afterKey },
+    (row) => scope.sees(row.id),
+    engine.pageSize,
+  )
+  return listAnswer(engine, call, type, page, lastKey)
+}
+
+/**
+ * Resources of one type in every subscription that the caller may see: an extension of ours, at the address of the
+ * type itself (`/providers/Microsoft.Compute/galleries`).
+ */
+export async function listEverywhere(engine: Engine, call: Call, type: ResourceTypeDeclaration): Promise<Answer> {
+  checkApiVersion(engine, type, call)
+  const rights = await engine.rightsOf(call.caller)
+  const permission = permissionOf(type, 'read')
+  const afterKey = readSkipToken(call, '/subscriptions')
+  const own = (await listSubscriptions(engine.db)).filter(({ tenantId }) => tenantId === call.caller.tenantId)
+  const found: Resource[] = []
+  for (const { subscriptionId } of own) {
+    const scope = `/subscriptions/${subscriptionId}`
+    // Keys are in the order of subscriptions: what comes before the position was shown already.
+    if (!rights.touches(scope) || (afterKey !== undefined && `${scope}0` < afterKey)) continue
+    const query = { subscriptionId, type: type.type, afterKey }
+    const { page, lastKey } = await pageSeen(engine, query, (row) => rights.can(permission, row.id), engine.pageSize)
+    found.push(...page)
+    if (lastKey !== undefined || found.length > engine.pageSize) break
+  }
+  const shown = found.slice(0, engine.pageSize)
+  // One page more than needed may be empty; a client follows it and finds the end.
+  return listAnswer(engine, call, type, shown, found.length >= engine.pageSize ? shown.at(-1)?.key : undefined)
 }
 
 export interface ListScope {
   readonly key: string
   readonly resourceGroupKey: string | undefined
+  /** Whether the caller may read something in the list. */
+  sees(id: string): boolean
 }
 
 /** A list's scope from the path: the group if the path names one, else the subscription; checked and authorised. */
@@ -108,14 +135,33 @@ export async function listScope(
   permission: string,
 ): Promise<ListScope> {
   if (call.params['resourceGroup'] === undefined) {
-    await engine.authorize(call.caller, permission, `/subscriptions/${subscriptionId}`)
-    return { key: `/subscriptions/${subscriptionId}`, resourceGroupKey: undefined }
+    const key = `/subscriptions/${subscriptionId}`
+    return { key, resourceGroupKey: undefined, sees: await sightOf(engine, call, permission, key) }
   }
   const resourceGroup = param(call, 'resourceGroup')
-  await engine.authorize(call.caller, permission, `/subscriptions/${subscriptionId}/resourceGroups/${resourceGroup}`)
+  const id = `/subscriptions/${subscriptionId}/resourceGroups/${resourceGroup}`
+  const sees = await sightOf(engine, call, permission, id)
   const key = resourceGroupKey(subscriptionId, resourceGroup)
   await getResourceGroup(engine, { resourceGroup, resourceGroupKey: key })
-  return { key, resourceGroupKey: key }
+  return { key, resourceGroupKey: key, sees }
+}
+
+/** One page of what the caller may see, and the key behind which the next one begins. */
+export async function pageSeen(
+  engine: Engine,
+  query: Omit<PageQuery, 'limit'>,
+  isWanted: (row: Resource) => boolean,
+  limit: number,
+): Promise<{ readonly page: readonly Resource[]; readonly lastKey: string | undefined }> {
+  const found: Resource[] = []
+  for (let { afterKey } = query; ;) {
+    const rows = await pageResources(engine.db, { ...query, afterKey, limit: limit + 1 })
+    found.push(...rows.filter(isWanted))
+    afterKey = rows.at(-1)?.key
+    if (rows.length <= limit || found.length > limit) break
+  }
+  const page = found.slice(0, limit)
+  return { page, lastKey: found.length > limit ? page.at(-1)?.key : undefined }
 }
 
 export function listAnswer(

@@ -6,6 +6,7 @@ import { addActivityRoutes } from './activity-log.ts'
 import { handler, type Call } from './call.ts'
 import { createEngine, splitType, type ArmOptions, type Engine, type Proxy } from './engine.ts'
 import { addFeatureRoutes } from './features.ts'
+import { serveExtension } from './extensions.ts'
 import { listGenericResources } from './generic-list.ts'
 import { allOperationSegments } from './operation-answers.ts'
 import { readOperation } from './operations.ts'
@@ -14,7 +15,7 @@ import { addProviderActions } from './provider-actions.ts'
 import { addProviderLists } from './provider-lists.ts'
 import { addProviderRoutes, namespacesOf } from './providers.ts'
 import { listProxies, proxyPath, readProxy, runProxyAction } from './proxies.ts'
-import { checkExistence, findParentType, listByType, listUnderParent, readResource } from './read.ts'
+import { checkExistence, findParentType, listByType, listEverywhere, listUnderParent, readResource } from './read.ts'
 import { deleteTarget } from './remove.ts'
 import { deleteResourceGroup, readGroupDeletion } from './resource-groups.ts'
 import { subscriptionPath } from './routes.ts'
@@ -54,7 +55,11 @@ export function registerArm(app: FastifyInstance, options: ArmOptions): Engine {
   addOperationRoutes(engine, route)
   const methods: HTTPMethods[] = ['GET', 'HEAD', 'PUT', 'PATCH', 'POST', 'DELETE']
   for (const url of ['/subscriptions/*', '/providers/*', '/tenants/*'])
-    route(methods, url, (call) => Promise.reject(explainMissing(engine, call)))
+    route(methods, url, async (call) => {
+      const answer = await serveExtension(engine, call)
+      if (answer) return answer
+      throw explainMissing(engine, call)
+    })
   return engine
 }
 
@@ -93,8 +98,10 @@ function addTypeRoutes(engine: Engine, type: ResourceTypeDeclaration, route: Rou
   route('GET', listUrl, (call) =>
     parent ? listUnderParent(engine, call, type, parent) : listByType(engine, call, type),
   )
-  if (type.listInSubscription && segments.length === 1)
+  if (type.listInSubscription && segments.length === 1) {
     route('GET', `${subscriptionPath}/providers/${namespace}/${path}`, (call) => listByType(engine, call, type))
+    route('GET', `/providers/${namespace}/${path}`, (call) => listEverywhere(engine, call, type))
+  }
   for (const action of type.actions)
     route(action.method ?? 'POST', `${itemUrl}/${action.name}`, (call) => runAction(engine, call, type, action))
 }

@@ -57,6 +57,7 @@ export async function removeResource(engine: Engine, request: RemovalRequest): P
     checkConditions(request, row.id, row)
     if (row.operationId !== undefined && row.provisioningState === 'Deleting')
       return { kind: 'started', operationId: row.operationId, resource: row }
+    await engine.checkLocks?.('delete', row.id)
     await checkNoChildren(engine.db, row)
     const behaviour = engine.behaviour(row.type)
     await behaviour?.checkRemove?.(row, request.context)

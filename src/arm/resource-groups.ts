@@ -40,11 +40,13 @@ export async function deleteResourceGroup(engine: Engine, call: Call, type: Reso
   const target = await admit(engine, call, type, permissionOf(type, 'delete'))
   const row = await getTarget(engine, target)
   checkConditions(call, row.id, row)
+  await engine.checkLocks?.('delete', row.id)
   const { operationId } = row
   if (operationId !== undefined) return accepted(engine, call, row, operationId)
   const deleting = (await listResourcesOfType(engine.db, type.type)).filter((one) => one.operationId !== undefined)
   if (deleting.length >= maxDeletionsAtOnce) throw armProblems.TooManyGroupDeletions({ count: deleting.length })
-  const { caller, baseUrl } = call
+  const { baseUrl } = call
+  const { auxiliary: _others, ...caller } = call.caller
   const input: DeletionInput = {
     subscriptionId: row.subscriptionId,
     resourceGroup: row.name,

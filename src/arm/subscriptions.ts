@@ -5,13 +5,18 @@ import { listSubscriptions, type Subscription } from '../resources/subscription.
 import { getSubscription, type Answer, type Call } from './call.ts'
 import type { Engine } from './engine.ts'
 import { armProblems } from './problems.ts'
+import { sightOf } from './sight.ts'
 
 /** ARM's own addresses above the resource groups. */
 
 export async function readSubscriptions(engine: Engine, call: Call): Promise<Answer> {
   checkArmApiVersion(call, subscriptionsApiVersions)
   const all = await listSubscriptions(engine.db)
-  const own = all.filter(({ tenantId }) => tenantId === call.caller.tenantId)
+  const rights = await engine.rightsOf(call.caller)
+  const own = all.filter(
+    ({ tenantId, subscriptionId }) =>
+      tenantId === call.caller.tenantId && rights.touches(`/subscriptions/${subscriptionId}`),
+  )
   return { status: 200, body: { value: own.map(showSubscription), count: { type: 'Total', value: own.length } } }
 }
 
@@ -51,7 +56,10 @@ function checkArmApiVersion(call: Call, supported: readonly string[]): void {
 
 async function authorizedSubscription(engine: Engine, call: Call, action: string): Promise<Subscription> {
   const subscription = await getSubscription(engine, call)
-  await engine.authorize(call.caller, action, `/subscriptions/${subscription.subscriptionId}`)
+  const scope = `/subscriptions/${subscription.subscriptionId}`
+  // Whoever has a right to anything in a subscription may know of it: az asks these before everything else.
+  if (call.method === 'GET') await sightOf(engine, call, action, scope)
+  else await engine.authorize(call.caller, action, scope)
   return subscription
 }
 

@@ -55,6 +55,7 @@ export async function removeView(
   view: ResourceView,
 ): Promise<Answer> {
   const { target, context } = await admitView(engine, call, type, 'delete')
+  await engine.checkLocks?.('delete', target.id.id)
   const found = await view.find(target.id, context)
   if (!found || !view.remove) return { status: 204 }
   const running = await engine.work.findRunning(found.key)

@@ -27,6 +27,7 @@ export async function writeResource(engine: Engine, call: Call, type: ResourceTy
   const permission = permissionOf(type, 'write')
   const target = await admit(engine, call, type, permission)
   checkPatch(call, type)
+  await engine.checkLocks?.('write', target.id.id)
   await checkRegistered(engine, call, target)
   const context = requestContext(engine, call, { action: permission, scope: target.id.id })
   for (let race = 1; ; race++) {

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { Command, Option } from 'commander'
+import { addAccessCommands } from './access.ts'
 import { addActivityCommands } from './activity.ts'
 import { exitCodes } from './context.ts'
 import type { CliContext } from './context.ts'
@@ -43,6 +44,7 @@ export function buildProgram(context: CliContext, setExitCode: (code: number) =>
   addVmCommands(program, context)
   addActivityCommands(program, context)
   addDirectoryCommands(program, context)
+  addAccessCommands(program, context, setExitCode)
   return program
 }
 

@@ -1,3 +1,4 @@
+import { extensionPermissions } from './extension-types.ts'
 import { resourceGroupType } from './resource-groups.ts'
 import { resourceTypes } from './resource-types.ts'
 import { proxyTypes } from './shared-galleries.ts'
@@ -37,5 +38,5 @@ export function allPermissions(): readonly string[] {
     ...(type.getVersions === undefined ? [] : [`${type.type}/read`]),
     ...type.actions.map(({ permission }) => permission),
   ])
-  return [...new Set([...own, ...proxies, operationsReadPermission])]
+  return [...new Set([...own, ...proxies, ...extensionPermissions(), operationsReadPermission])]
 }

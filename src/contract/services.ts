@@ -1,4 +1,5 @@
 import { computeApiVersions } from './api-versions.ts'
+import { extensionTypes } from './extension-types.ts'
 
 /**
  * What providers serve besides resource types: their addresses and api-versions, as `GET …/providers` lists them.
@@ -24,6 +25,7 @@ export const services: readonly ServiceDeclaration[] = [
   { type: 'Microsoft.Features/subscriptionFeatureRegistrations', apiVersions: ['2021-07-01'] },
   { type: 'Microsoft.Insights/eventtypes', apiVersions: activityApiVersions },
   { type: 'Microsoft.Insights/eventCategories', apiVersions: activityApiVersions },
+  ...extensionTypes.map(({ type, apiVersions }) => ({ type, apiVersions })),
 ]
 
 /** Providers that every subscription has and that cannot be given back: those of Resource Manager itself. */
@@ -31,6 +33,7 @@ export const registrationFree: readonly string[] = [
   'Microsoft.Authorization',
   'Microsoft.Features',
   'Microsoft.ResourceGraph',
+  'Microsoft.Management',
   'Microsoft.Resources',
 ]
 

@@ -160,7 +160,8 @@ async function admitDiskSource(
   deps: GalleryDependencies,
 ): Promise<SourceFacts> {
   if (from.kind === 'disk') {
-    await context.authorize(`${findArmId(from.id)?.type}/read`, from.id)
+    // Write, not read: behaviour.md C.
+    await context.authorize(`${findArmId(from.id)?.type}/write`, from.id)
     return findDiskFacts(from, deps)
   }
   const wasAccepted = JSON.stringify(change.before?.properties['storageProfile'] ?? '').includes(

@@ -20,6 +20,8 @@ export interface CallerFacts {
   readonly roles: readonly string[]
   /** Groups that the token states; undefined: it states none, ask the directory. */
   readonly groupIds?: readonly string[] | undefined
+  /** Who the caller is in other tenants, by further tokens: for what a request links to there. */
+  readonly auxiliary?: readonly CallerFacts[] | undefined
 }
 
 export type CallerKind = 'user' | 'servicePrincipal' | 'managedIdentity'

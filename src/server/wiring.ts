@@ -12,10 +12,12 @@ import { regionDirectory, storagePlaces } from '../base/region.ts'
 import type { RegionDirectory } from '../base/region.ts'
 import { GiB } from '../base/units.ts'
 import { createAccess } from '../access/access.ts'
+import { accessBehaviours } from '../access/behaviours.ts'
 import { dropAccessBelow, dropAssignmentsOfPrincipal } from '../access/assignment.rows.ts'
 import { ensureOwner, grantOwner } from '../access/grant.ts'
+import { checkLocks } from '../access/locks.ts'
 import { completeAtOnceWorkflow } from '../arm/complete-at-once.ts'
-import type { Engine } from '../arm/engine.ts'
+import type { ArmOptions, Engine } from '../arm/engine.ts'
 import { createRateLimiter } from '../arm/rate-limits.ts'
 import { registerArm } from '../arm/register.ts'
 import { deleteResourceGroupWorkflow } from '../arm/resource-groups.ts'
@@ -265,6 +267,7 @@ function registerRoutes(app: FastifyInstance, parts: Parts): void {
         listCommunityRows: (viewer) => listCommunityRows(viewer, gallery),
       }),
     ],
+    ...rightsFor(access, db),
     db,
     work,
     activity,
@@ -286,6 +289,18 @@ function registerRoutes(app: FastifyInstance, parts: Parts): void {
     retryAfterSeconds: config.retryAfterSeconds,
   })
   work.register(deleteResourceGroupWorkflow(() => engine))
+}
+
+/** What ARM's engine asks `access` for, besides the one question. */
+function rightsFor(
+  access: ReturnType<typeof createAccess>,
+  db: Db,
+): Pick<ArmOptions, 'extensions' | 'rightsOf' | 'checkLocks'> {
+  return {
+    extensions: accessBehaviours(access.parts),
+    rightsOf: (caller) => access.rightsOf(caller),
+    checkLocks: (operation, scope) => checkLocks(db, operation, scope),
+  }
 }
 
 interface Room {

@@ -1,0 +1,265 @@
+import { isJsonObject } from '../base/json.ts'
+import type { JsonObject } from '../base/json.ts'
+import { findManagementGroupKey, findSubscriptionId } from '../base/scope.ts'
+import { roleAssignments } from '../contract/extension-types.ts'
+import type { DirectoryObject } from '../directory/directory.ts'
+import type { ExtensionBehaviour, ExtensionCall, ExtensionResult } from '../resources/extension.ts'
+import { principalIdsOf } from './access.ts'
+import type { AccessParts } from './access.ts'
+import {
+  countAssignmentsOf,
+  deleteAssignment,
+  describeAssignment,
+  findAssignment,
+  insertAssignment,
+} from './assignment.rows.ts'
+import { formatTime, isGuid, parseFilter } from './filter.ts'
+import { checkManagementGroup } from './management-groups.ts'
+import { accessProblems } from './problems.ts'
+import { findRoleId, principalTypes, roleDefinitionId } from './role.ts'
+import type { PrincipalType, RoleAssignment, RoleDefinition } from './role.ts'
+import { assignmentsAt, isBelow } from './tenant-index.ts'
+import type { TenantIndex } from './tenant-index.ts'
+
+/** Azure's limits (learn.microsoft.com, "Troubleshoot Azure RBAC limits"). */
+const subscriptionLimit = 4_000
+const managementGroupLimit = 500
+
+const filters = ['atScope()', 'atScopeAndBelow()', 'asTarget()', "principalId eq '…'", "assignedTo('…')"]
+
+export function roleAssignmentsBehaviour(parts: AccessParts): ExtensionBehaviour {
+  return {
+    type: roleAssignments,
+    list: (call) => listAssignments(parts, call),
+    read: async (call) => shown(call, await getAssignment(parts, call)),
+    write: (call) => writeAssignment(parts, call),
+    remove: (call) => removeAssignment(parts, call),
+  }
+}
+
+/**
+ * Those at the scope, above it and below it; `atScope()` leaves out what is below. `principalId` takes one principal's
+ * own, `assignedTo` its groups' as well (Azure's reference of "List For Scope").
+ */
+async function listAssignments(parts: AccessParts, call: ExtensionCall): Promise<ExtensionResult> {
+  const { calls, values } = parseFilter(call.query['$filter'], filters)
+  const { tenantId, objectId } = call.caller
+  await checkManagementGroup(parts, call)
+  const index = await parts.findIndex(tenantId)
+  const above = assignmentsAt(index, call.scope.key)
+  const below = calls.has('atscope') ? [] : assignmentsBelow(index, call.scope.key)
+  const principalId = values.get('principalid')?.toLowerCase()
+  const assignedTo = calls.has('astarget') ? objectId : values.get('assignedto')
+  const principals =
+    assignedTo === undefined
+      ? undefined
+      : assignedTo === objectId
+        ? await principalIdsOf(parts, call.caller)
+        : await principalIdsOf(parts, { tenantId, objectId: assignedTo })
+  const value = [...above, ...below]
+    .filter((one) => principalId === undefined || one.principalId === principalId)
+    .filter((one) => principals === undefined || principals.has(one.principalId))
+    .map((one) => showAssignment(one, call.apiVersion))
+  return { kind: 'shown', body: { value } }
+}
+
+function assignmentsBelow(index: TenantIndex, key: string): readonly RoleAssignment[] {
+  const at = new Set(assignmentsAt(index, key))
+  return [...index.byScope].flatMap(([scope, all]) =>
+    isBelow(index, scope, key) ? all.filter((one) => !at.has(one)) : [],
+  )
+}
+
+/** Throws RoleAssignmentNotFound, also for one at another scope. */
+async function getAssignment(parts: AccessParts, call: ExtensionCall): Promise<RoleAssignment> {
+  const found = await findOwn(parts, call)
+  if (found) return found
+  throw accessProblems.RoleAssignmentNotFound({ name: nameOf(call) })
+}
+
+async function findOwn(parts: AccessParts, call: ExtensionCall): Promise<RoleAssignment | undefined> {
+  const found = await findAssignment(parts.db, call.caller.tenantId, nameOf(call))
+  return found?.scopeKey === call.scope.key ? found : undefined
+}
+
+function nameOf({ names }: ExtensionCall): string {
+  return names[0]?.toLowerCase() ?? ''
+}
+
+interface Wanted {
+  readonly roleId: string
+  readonly principalId: string
+  readonly principalType: PrincipalType | undefined
+  readonly description: string | undefined
+}
+
+/** A repeated PUT of the same is no error: templates name assignments by what they give, and are deployed again. */
+async function writeAssignment(parts: AccessParts, call: ExtensionCall): Promise<ExtensionResult> {
+  const name = nameOf(call)
+  const { tenantId, objectId } = call.caller
+  if (!isGuid(name)) throw accessProblems.InvalidRoleAssignmentId({ name })
+  await checkManagementGroup(parts, call)
+  const wanted = parseWanted(call.body)
+  const before = await findAssignment(parts.db, tenantId, name)
+  if (before) return updateAssignment(parts, call, before, wanted)
+  const index = await parts.findIndex(tenantId)
+  checkRole(index, wanted.roleId, call)
+  const principalType = await checkPrincipal(parts, tenantId, wanted)
+  const assignment: RoleAssignment = {
+    name,
+    scope: call.scope.id,
+    scopeKey: call.scope.key,
+    principalId: wanted.principalId,
+    principalType,
+    roleId: wanted.roleId,
+    description: wanted.description,
+    createdMs: call.nowMs,
+    updatedMs: call.nowMs,
+    createdBy: objectId,
+    updatedBy: objectId,
+  }
+  await parts.db.transaction().execute(async (tx) => {
+    await checkLimit(call, (where) => countAssignmentsOf(tx, tenantId, where))
+    if (!(await insertAssignment(tx, tenantId, assignment))) throw accessProblems.RoleAssignmentExists({})
+  })
+  return { kind: 'created', body: showAssignment(assignment, call.apiVersion) }
+}
+
+async function updateAssignment(
+  parts: AccessParts,
+  call: ExtensionCall,
+  before: RoleAssignment,
+  wanted: Wanted,
+): Promise<ExtensionResult> {
+  const isSame =
+    before.scopeKey === call.scope.key && before.principalId === wanted.principalId && before.roleId === wanted.roleId
+  if (!isSame) throw accessProblems.RoleAssignmentUpdateNotPermitted({})
+  const after = {
+    ...before,
+    description: wanted.description ?? before.description,
+    updatedMs: call.nowMs,
+    updatedBy: call.caller.objectId,
+  }
+  await parts.db.transaction().execute((tx) => describeAssignment(tx, call.caller.tenantId, before.name, after))
+  // 201 also here: clients of 2015 to 2022 accept nothing else for a PUT.
+  return { kind: 'created', body: showAssignment(after, call.apiVersion) }
+}
+
+/** 200 with what was deleted, 204 where there was nothing (CLIENTS.md: az parses the body of a 200). */
+async function removeAssignment(parts: AccessParts, call: ExtensionCall): Promise<ExtensionResult> {
+  const found = await findOwn(parts, call)
+  if (!found) return { kind: 'nothing' }
+  const { tenantId } = call.caller
+  const isGone = await parts.db.transaction().execute((tx) => deleteAssignment(tx, tenantId, found.name))
+  return isGone ? shown(call, found) : { kind: 'nothing' }
+}
+
+function parseWanted(body: JsonObject): Wanted {
+  const refuse = (reason: string): Error => accessProblems.InvalidAccessRequest({ reason })
+  const { properties } = body
+  if (!isJsonObject(properties)) throw refuse("'properties' with roleDefinitionId and principalId is missing.")
+  const { roleDefinitionId: role, principalId, principalType, description, condition } = properties
+  if (typeof role !== 'string') throw refuse("'properties.roleDefinitionId' is missing.")
+  const roleId = findRoleId(role)
+  if (roleId === undefined) throw accessProblems.RoleDefinitionDoesNotExist({ id: role })
+  if (typeof principalId !== 'string') throw refuse("'properties.principalId' is missing.")
+  if (!isGuid(principalId)) throw accessProblems.InvalidPrincipalId({ principalId })
+  if (typeof condition === 'string' && condition !== '') throw accessProblems.ConditionNotSupported({})
+  if (description !== undefined && description !== null && typeof description !== 'string')
+    throw refuse("'properties.description' is not a text.")
+  if (typeof description === 'string' && description.length > 1024)
+    throw refuse("'properties.description' has more than 1024 characters.")
+  return {
+    roleId,
+    principalId: principalId.toLowerCase(),
+    principalType: parsePrincipalType(principalType),
+    description: description ?? undefined,
+  }
+}
+
+function parsePrincipalType(value: unknown): PrincipalType | undefined {
+  if (value === undefined || value === null || value === '') return undefined
+  const found = principalTypes.find((one) => typeof value === 'string' && one.toLowerCase() === value.toLowerCase())
+  if (found) return found
+  throw accessProblems.InvalidAccessRequest({
+    reason: `'properties.principalType' is none of '${principalTypes.join(', ')}'.`,
+  })
+}
+
+/** A custom role can be given only where it is assignable. */
+function checkRole(index: TenantIndex, roleId: string, { scope }: ExtensionCall): RoleDefinition {
+  const role = index.roles.get(roleId)
+  if (role?.assignableScopes.some((one) => isBelow(index, scope.key, one.toLowerCase()))) return role
+  throw accessProblems.RoleDefinitionDoesNotExist({ id: roleId })
+}
+
+const typeOfKind: Readonly<Record<Exclude<DirectoryObject['kind'], 'application'>, PrincipalType>> = {
+  user: 'User',
+  group: 'Group',
+  servicePrincipal: 'ServicePrincipal',
+}
+
+/**
+ * Who is not in this directory is taken at its word only with its type, as in Azure: principals of an outside issuer
+ * are known to their tokens alone.
+ */
+async function checkPrincipal(parts: AccessParts, tenantId: string, wanted: Wanted): Promise<PrincipalType> {
+  const { principalId, principalType } = wanted
+  const found = await parts.directory.findObject(tenantId, principalId)
+  if (!found) {
+    if (principalType !== undefined) return principalType
+    throw accessProblems.PrincipalNotFound({ principalId: principalId.replaceAll('-', ''), tenantId })
+  }
+  if (found.kind === 'application') throw accessProblems.PrincipalTypeNotSupported({ type: 'Application' })
+  const is = typeOfKind[found.kind]
+  if (principalType !== undefined && principalType !== is)
+    throw accessProblems.UnmatchedPrincipalType({ principalId, is, given: principalType })
+  return is
+}
+
+async function checkLimit(
+  { scope }: ExtensionCall,
+  count: (where: { readonly scopeKey?: string; readonly belowKey?: string }) => Promise<number>,
+): Promise<void> {
+  if (scope.subscriptionId !== undefined) {
+    const taken = await count({ belowKey: `/subscriptions/${scope.subscriptionId}` })
+    if (taken >= subscriptionLimit)
+      throw accessProblems.RoleAssignmentLimitExceeded({ limit: subscriptionLimit, where: 'the subscription' })
+  } else if (findManagementGroupKey(scope.key) !== undefined) {
+    const taken = await count({ scopeKey: scope.key })
+    if (taken >= managementGroupLimit)
+      throw accessProblems.RoleAssignmentLimitExceeded({ limit: managementGroupLimit, where: 'the management group' })
+  }
+}
+
+function shown(call: ExtensionCall, assignment: RoleAssignment): ExtensionResult {
+  return { kind: 'shown', body: showAssignment(assignment, call.apiVersion) }
+}
+
+export function assignmentId({ scope, name }: RoleAssignment): string {
+  return `${scope === '/' ? '' : scope}/providers/Microsoft.Authorization/roleAssignments/${name}`
+}
+
+/** As the api-version has it: the type of the principal since 2018-09, what conditions need since 2020. */
+export function showAssignment(assignment: RoleAssignment, apiVersion: string): JsonObject {
+  const { name, scope, principalId, principalType, roleId, createdBy, updatedBy } = assignment
+  return {
+    properties: {
+      roleDefinitionId: roleDefinitionId(roleId, findSubscriptionId(scope)),
+      principalId,
+      ...(apiVersion >= '2018-09-01' ? { principalType } : {}),
+      scope,
+      ...(apiVersion >= '2020-03-01' ? { condition: null, conditionVersion: null } : {}),
+      createdOn: formatTime(assignment.createdMs),
+      updatedOn: formatTime(assignment.updatedMs),
+      createdBy,
+      updatedBy,
+      ...(apiVersion >= '2020-03-01'
+        ? { delegatedManagedIdentityResourceId: null, description: assignment.description ?? null }
+        : {}),
+    },
+    id: assignmentId(assignment),
+    type: 'Microsoft.Authorization/roleAssignments',
+    name,
+  }
+}
