@@ -3,7 +3,7 @@ import { after, before, suite, test } from 'node:test'
 import { armCaller } from '../support/goldleaf.ts'
 import { cli } from '../support/publishing.ts'
 import { fixedVhd, someDisk } from './vhd.ts'
-import { diskVersion, galleryVersion, groupVersion, openWire } from './wire.ts'
+import { diskVersion, galleryVersion, groupVersion, openWire, vmVersion } from './wire.ts'
 import type { Wire } from './wire.ts'
 
 interface Tenant {
@@ -102,6 +102,24 @@ suite('sharing across tenants', () => {
       const made = await makeDisk(tenant, 'public', { communityGalleryImageId: identifier.uniqueId })
       assert.equal((await tenant.arm.settle(made)).status, 'Succeeded')
     }
+  })
+
+  test('a machine starts from what is shared; its reference stays as it was written', async () => {
+    const imageReference = {
+      sharedGalleryImageId: `/SharedGalleries/${wire.server.env.subscriptionId}-GROUPS/Images/linux/Versions/latest`,
+    }
+    const path = ({ subscriptionId }: Tenant): string =>
+      `/subscriptions/${subscriptionId}/resourceGroups/rg/providers/Microsoft.Compute/virtualMachines/vm?api-version=${vmVersion}`
+    const body = {
+      location: 'westeurope',
+      properties: { hardwareProfile: { vmSize: 'Standard_B1s' }, storageProfile: { imageReference } },
+    }
+    await b.arm.must('PUT', path(b), body)
+    const { properties } = (await b.arm.call('GET', path(b))).body
+    assert.deepEqual(properties?.storageProfile?.imageReference, { ...imageReference, exactVersion: '1.0.0' })
+    await b.arm.must('DELETE', path(b))
+    const refused = await c.arm.call('PUT', path(c), body)
+    assert.deepEqual([refused.status, refused.body.error?.code], [404, 'GalleryImageNotFound'])
   })
 
   test('Resource Graph shows to each its own, and to all what is public', async () => {
