@@ -49,7 +49,6 @@ import { galleriesBehaviour } from '../gallery/galleries.ts'
 import { imageVersionsBehaviour } from '../gallery/image-versions.ts'
 import { imagesBehaviour } from '../gallery/images.ts'
 import { publishVersion, retireVersion } from '../gallery/publish-version.ts'
-import { listLiveRoots } from '../gallery/replica.rows.ts'
 import { purgeOverdue, purgeVersion, recycleBinBehaviour, recycleVersion } from '../gallery/recycle-bin.ts'
 import { checkAccessProfile } from '../gallery/resolve-access-profile.ts'
 import { resolveApplication } from '../gallery/resolve-application.ts'
@@ -70,18 +69,24 @@ import {
   userAssignedIdentitiesBehaviour,
   withManagedIdentity,
 } from '../managed-identity/resource-identity.ts'
+import type { Behaviour } from '../resources/behaviour.ts'
 import { findResource } from '../resources/resource.rows.ts'
 import { resourceGraph } from '../resource-graph/resource-graph.ts'
 import { settleResource } from '../resources/settle.rows.ts'
 import { checkSubscriptionState } from '../resources/subscription-state.ts'
 import { insertSubscription } from '../resources/subscription.rows.ts'
-import type { DiskStore, DiskStores } from '../store/disk-store.ts'
+import type { DiskStores } from '../store/disk-store.ts'
+import {
+  findAccountOfHost,
+  findStorageAccount,
+  storageAccountsBehaviour,
+  storageQuestions,
+} from '../storage/storage-accounts.ts'
 import { createDiskStores } from '../store/disk-stores.ts'
 import { signDiskAddress, signLogAddress } from '../transfer/disk-routes.ts'
 import { openTransfer } from '../transfer/open-transfer.ts'
 import type { Transfer } from '../transfer/open-transfer.ts'
 import { registerTransfer } from '../transfer/register-transfer.ts'
-import { listUploadRoots } from '../transfer/upload.rows.ts'
 import { createWork } from '../work/engine.ts'
 import type { WorkEngine } from '../work/engine.ts'
 import { openAddressKey } from './address-key.ts'
@@ -89,14 +94,13 @@ import { serverEnvironment } from './config.ts'
 import type { ServerConfig } from './config.ts'
 import { createMachineMetadata } from './machine-metadata.ts'
 import type { MachineMetadata } from './machine-metadata.ts'
+import { findBlob, findLiveRoots, findLog } from './stored-bytes.ts'
 import { createSweeper } from './sweeper.ts'
 import type { Sweeper } from './sweeper.ts'
 
 const sweepEveryMs = 10 * 60_000
 const sweepDelayMs = 3_000
 const purgeEveryMs = 10 * 60_000
-/** A client may take its time; the address dies by itself. */
-const serialLogName = /^[0-9a-f-]{36}$/
 
 /** The assembled server without its listeners. Dispose in the end: machines, work, stores, database, in this order. */
 export interface Wired extends AsyncDisposable {
@@ -147,6 +151,7 @@ export async function wire(config: ServerConfig, clock: Clock, logger: Logger): 
     stores,
     openDiskImage: (path, options) => openDiskImage(path, { ...options, maxVirtualSizeBytes: diskLimit(config) }),
     limits: { maxUploadBytes: diskLimit(config) + 512 },
+    findAccountOfHost: (host) => findAccountOfHost(db, host, config.storageSuffixes),
   })
   const live: { compute: Compute | undefined } = { compute: undefined }
   const sweeper = cleanup.use(
@@ -179,6 +184,7 @@ export async function wire(config: ServerConfig, clock: Clock, logger: Logger): 
         gallery,
         work,
         metadata,
+        ownAddresses,
       }),
     async start(addresses) {
       ownAddresses.push(...addresses)
@@ -200,6 +206,8 @@ interface Parts {
   readonly gallery: GalleryDependencies
   readonly work: WorkEngine
   readonly metadata: MachineMetadata
+  /** Filled when the listeners have theirs. */
+  readonly ownAddresses: readonly string[]
 }
 
 function registerSignIn(app: FastifyInstance, { room, installation, directory, metadata }: Parts): void {
@@ -237,28 +245,13 @@ function registerRoutes(app: FastifyInstance, parts: Parts): void {
     authorize,
     baseUrlOf,
     defaultSubscriptionId: installation.subscriptionId,
+    findAccount: (name) => findStorageAccount(db, name),
+    ownAddresses: parts.ownAddresses,
     findLog: (name) => findLog(name, compute),
   })
   const engine: Engine = registerArm(app, {
     types: resourceTypes,
-    behaviours: [
-      galleriesBehaviour(gallery),
-      imagesBehaviour(gallery),
-      imageVersionsBehaviour(gallery),
-      recycleBinBehaviour(gallery),
-      ...artifactDefinitionBehaviours(gallery),
-      artifactVersionsBehaviour(applicationVersions, gallery),
-      artifactVersionsBehaviour(scriptVersions, gallery),
-      accessProfileVersionsBehaviour(gallery),
-      userAssignedIdentitiesBehaviour(parts.directoryRoom),
-      ...compute.behaviours
-        .map((one) =>
-          one.type === virtualMachineType
-            ? withManagedIdentity(one, parts.directoryRoom, parts.metadata.addresses)
-            : one,
-        )
-        .map((one) => withQuota(one, config.limits)),
-    ],
+    behaviours: behavioursOf(parts),
     proxies: sharingProxies(gallery),
     actions: [
       resourceGraph({
@@ -272,6 +265,7 @@ function registerRoutes(app: FastifyInstance, parts: Parts): void {
     work,
     activity,
     services,
+    questions: storageQuestions(db),
     lists: computeLists({ db, regions, computeQuota: config.limits, galleryLimits: gallery.limits }),
     rateLimiter: createRateLimiter(config.rateLimits, clock),
     providersRegistered: config.providersRegistered,
@@ -301,6 +295,29 @@ function rightsFor(
     rightsOf: (caller) => access.rightsOf(caller),
     checkLocks: (operation, scope) => checkLocks(db, operation, scope),
   }
+}
+
+/** What each type means. */
+function behavioursOf(parts: Parts): Behaviour[] {
+  const { room, transfer, compute, gallery } = parts
+  const { db, config } = room
+  return [
+    galleriesBehaviour(gallery),
+    imagesBehaviour(gallery),
+    imageVersionsBehaviour(gallery),
+    recycleBinBehaviour(gallery),
+    ...artifactDefinitionBehaviours(gallery),
+    artifactVersionsBehaviour(applicationVersions, gallery),
+    artifactVersionsBehaviour(scriptVersions, gallery),
+    accessProfileVersionsBehaviour(gallery),
+    userAssignedIdentitiesBehaviour(parts.directoryRoom),
+    ...compute.behaviours
+      .map((one) =>
+        one.type === virtualMachineType ? withManagedIdentity(one, parts.directoryRoom, parts.metadata.addresses) : one,
+      )
+      .map((one) => withQuota(one, config.limits)),
+    storageAccountsBehaviour({ db, removeBlobs: (account) => transfer.removeAccount(account) }),
+  ]
 }
 
 interface Room {
@@ -474,26 +491,4 @@ function addSchedules(work: WorkEngine, sweeper: Sweeper, transfer: Transfer, { 
   })
   work.every('sweep-activity', sweepEveryMs, (signal) => activity.sweep(signal))
   work.every('sweep-stores', sweepEveryMs, (signal) => sweeper.run(signal))
-}
-
-/** Every root that a version, a disk, a machine or a finished push needs in a store. */
-async function findLiveRoots(store: DiskStore, db: Db, compute: Compute | undefined): Promise<ReadonlySet<string>> {
-  const others = [...((await compute?.liveRoots()) ?? []), ...(await listUploadRoots(db))]
-  const here = others.filter(
-    ({ region, storageClass }) => region === store.region && storageClass === store.storageClass,
-  )
-  const versions = await listLiveRoots(db, store.region, store.storageClass)
-  return new Set([...versions, ...here.map(({ root }) => root)])
-}
-
-/** `baseUrl`: how the client that names it sees this server; undefined: it was admitted before. */
-async function findBlob(transfer: Transfer, ownAddresses: readonly string[], uri: string, baseUrl: string | undefined) {
-  const found = await transfer.findBlob(uri, baseUrl === undefined ? [new URL(uri).origin] : [baseUrl, ...ownAddresses])
-  return found.place.kind === 'stored' ? { ...found, storedIn: found.place } : found
-}
-
-async function findLog(name: string, compute: Compute): Promise<{ readonly path: string } | undefined> {
-  if (!serialLogName.test(name)) return undefined
-  const path = await compute.findSerialLog(name)
-  return path === undefined ? undefined : { path }
 }
