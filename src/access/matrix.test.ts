@@ -126,7 +126,10 @@ const rows: readonly (readonly [type: string, verbs: Readonly<Record<string, str
   ['Microsoft.Authorization/locks', { read: authorization, write: 'OU', delete: 'OU' }],
   ['Microsoft.Management/managementGroups', { read: '+GH', write: '+G', delete: '+G' }],
   ['Microsoft.Management/managementGroups/subscriptions', { read: '+GH', write: '+G', delete: '+G' }],
-  ['Microsoft.Storage/storageAccounts', { read: '+sVA', write: '+sA', delete: '+sA', 'listKeys/action': '+sVA' }],
+  [
+    'Microsoft.Storage/storageAccounts',
+    { read: '+sVA', write: '+sA', delete: '+sA', 'listKeys/action': '+sVA', 'regenerateKey/action': '+A' },
+  ],
   ['Microsoft.Storage/storageAccounts/blobServices', { 'generateUserDelegationKey/action': '+Axyzg' }],
   ['Microsoft.Storage/storageAccounts/blobServices/containers', { read: '+Axyz', write: '+Axy', delete: '+Axy' }],
   // Bytes: who owns the account does not thereby read what is in it.
