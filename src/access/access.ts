@@ -1,5 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { Problem } from '../base/problem.ts'
+import { noMemo } from '../db/read-memo.ts'
+import type { ReadMemo } from '../db/read-memo.ts'
 import type { Db } from '../db/tables.ts'
 import type { Directory } from '../directory/directory.ts'
 import type { CallerFacts } from '../resources/behaviour.ts'
@@ -17,6 +19,8 @@ export interface AccessDependencies {
   readonly db: Db
   readonly clock: Clock
   readonly directory: Pick<Directory, 'findObject' | 'findUserByName' | 'findServicePrincipal' | 'listGroupIdsOf'>
+  /** Keeps what every question reads until something is committed; default: reads it every time. */
+  readonly memo?: ReadMemo | undefined
   /** How a tenant's issuer is called in tokens; named where a token is of the wrong tenant. */
   issuerOf(tenantId: string): string
 }
@@ -39,11 +43,13 @@ export interface Access {
 }
 
 export interface AccessParts extends AccessDependencies {
+  readonly memo: ReadMemo
   readonly findIndex: FindIndex
 }
 
 export function createAccess(deps: AccessDependencies): Access & { readonly parts: AccessParts } {
-  const parts: AccessParts = { ...deps, findIndex: createIndexes(deps.db) }
+  const { memo = noMemo } = deps
+  const parts: AccessParts = { ...deps, memo, findIndex: createIndexes(deps.db, memo) }
   return {
     parts,
     async authorize(caller, action, scope) {
@@ -77,18 +83,21 @@ export function decideAt(
 
 /** The caller itself and its groups: those that its token states (outside issuers), else those of the directory. */
 export async function principalIdsOf(
-  { directory }: Pick<AccessDependencies, 'directory'>,
+  { directory, memo = noMemo }: Pick<AccessDependencies, 'directory' | 'memo'>,
   { tenantId, objectId, groupIds }: Pick<CallerFacts, 'tenantId' | 'objectId' | 'groupIds'>,
 ): Promise<ReadonlySet<string>> {
-  const groups = groupIds ?? (await directory.listGroupIdsOf(tenantId, objectId))
+  const groups =
+    groupIds ?? (await memo(`groups ${tenantId} ${objectId}`, () => directory.listGroupIdsOf(tenantId, objectId)))
   return new Set([objectId, ...groups].map((id) => id.toLowerCase()))
 }
 
 /** Above subscriptions a caller is always in its own tenant: there is no address of another's. */
-async function checkTenant(deps: AccessDependencies, caller: CallerFacts, scope: string): Promise<void> {
+async function checkTenant(deps: AccessParts, caller: CallerFacts, scope: string): Promise<void> {
   const subscriptionId = findSubscriptionId(scope)
   if (subscriptionId === undefined) return
-  const subscription = await findSubscription(deps.db, subscriptionId)
+  const subscription = await deps.memo(`subscription ${subscriptionId}`, () =>
+    findSubscription(deps.db, subscriptionId),
+  )
   if (!subscription) throw resourceProblems.SubscriptionNotFound({ subscriptionId })
   if (subscription.tenantId !== caller.tenantId) throw wrongTenant(deps, caller, subscription.tenantId)
 }

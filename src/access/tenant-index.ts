@@ -1,3 +1,5 @@
+import { noMemo } from '../db/read-memo.ts'
+import type { ReadMemo } from '../db/read-memo.ts'
 import type { Db } from '../db/tables.ts'
 import { findAccessVersion, pageAssignments } from './assignment.rows.ts'
 import { builtInRoles } from './built-in-roles.ts'
@@ -113,10 +115,10 @@ export type FindIndex = (tenantId: string) => Promise<TenantIndex>
  * Keeps the index of each tenant in use. Every question reads the tenant's counter first, so what another process or
  * request has committed is seen by the next question: a right that was taken away is gone at once.
  */
-export function createIndexes(db: Db): FindIndex {
+export function createIndexes(db: Db, memo: ReadMemo = noMemo): FindIndex {
   const kept = new Map<string, { readonly version: number; readonly index: Promise<TenantIndex> }>()
   return async (tenantId) => {
-    const version = await findAccessVersion(db, tenantId)
+    const version = await memo(`access version ${tenantId}`, () => findAccessVersion(db, tenantId))
     const found = kept.get(tenantId)
     if (found?.version === version) return found.index
     const index = readTenant(db, tenantId).then(buildIndex)

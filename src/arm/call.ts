@@ -3,6 +3,7 @@ import { Problem } from '../base/problem.ts'
 import { baseUrlOf, queryOf } from '../http/request-facts.ts'
 import type { CallerFacts, RequestContext } from '../resources/behaviour.ts'
 import { resourceProblems } from '../resources/problems.ts'
+import { noMemo } from '../db/read-memo.ts'
 import { findSubscription, type Subscription } from '../resources/subscription.rows.ts'
 import type { Engine } from './engine.ts'
 import { armProblems } from './problems.ts'
@@ -144,7 +145,8 @@ export function param(call: Call, name: string): string {
 /** The subscription of the path; throws SubscriptionNotFound. */
 export async function getSubscription(engine: Engine, call: Call): Promise<Subscription> {
   const subscriptionId = param(call, 'subscriptionId')
-  const subscription = await findSubscription(engine.db, subscriptionId)
+  const { memo = noMemo } = engine
+  const subscription = await memo(`subscription ${subscriptionId}`, () => findSubscription(engine.db, subscriptionId))
   if (!subscription) throw resourceProblems.SubscriptionNotFound({ subscriptionId })
   return subscription
 }

@@ -6,10 +6,10 @@ import type { RegionDirectory } from '../base/region.ts'
 import type { ProxyTypeDeclaration } from '../contract/proxy-type.ts'
 import type { ResourceTypeDeclaration } from '../contract/resource-type.ts'
 import type { ServiceDeclaration } from '../contract/services.ts'
+import type { ReadMemo } from '../db/read-memo.ts'
 import type { Db, Tx } from '../db/tables.ts'
 import type { Behaviour, CallerFacts } from '../resources/behaviour.ts'
 import type { ProviderAction } from '../resources/provider-action.ts'
-import type { ProviderQuestion } from '../resources/provider-question.ts'
 import type { ProviderList } from '../resources/provider-list.ts'
 import type { ProxyBehaviour } from '../resources/proxy.ts'
 import type { Resource } from '../resources/resource.ts'
@@ -34,6 +34,8 @@ export interface ArmOptions {
   /** Types that stand below any scope (role assignments, locks). */
   readonly extensions?: readonly ExtensionBehaviour[] | undefined
   readonly db: Db
+  /** Keeps what every request reads until something is committed; default: reads it every time. */
+  readonly memo?: ReadMemo | undefined
   readonly work: Work
   /** Is told of every request that does more than read. */
   readonly activity?: ActivityLog | undefined
@@ -41,7 +43,6 @@ export interface ArmOptions {
   readonly services?: readonly ServiceDeclaration[] | undefined
   /** Lists that domains compute: usages, SKUs. */
   readonly lists?: readonly ProviderList[] | undefined
-  readonly questions?: readonly ProviderQuestion[] | undefined
   /** Which providers a subscription has before it says so. Default: all. */
   readonly providersRegistered?: 'all' | 'none' | undefined
   /** Counts requests, and refuses them where limits are enforced. */

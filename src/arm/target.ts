@@ -1,6 +1,7 @@
 import { findArmId, parentKey, resourceGroupKey, type ArmId } from '../base/arm-id.ts'
 import { resourceGroupType } from '../contract/resource-groups.ts'
 import type { ResourceTypeDeclaration } from '../contract/resource-type.ts'
+import { noMemo } from '../db/read-memo.ts'
 import { armPath, resourceProblems } from '../resources/problems.ts'
 import { findResource } from '../resources/resource.rows.ts'
 import type { Resource } from '../resources/resource.ts'
@@ -70,7 +71,8 @@ export async function getResourceGroup(
   engine: Engine,
   group: { readonly resourceGroup: string; readonly resourceGroupKey: string },
 ): Promise<Resource> {
-  const found = await findResource(engine.db, group.resourceGroupKey)
+  const { memo = noMemo } = engine
+  const found = await memo(`group ${group.resourceGroupKey}`, () => findResource(engine.db, group.resourceGroupKey))
   if (!found) throw resourceProblems.ResourceGroupNotFound({ resourceGroup: group.resourceGroup })
   return found
 }

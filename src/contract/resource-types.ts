@@ -10,7 +10,6 @@ import { resourceGroups } from './resource-groups.ts'
 import type { ResourceTypeDeclaration } from './resource-type.ts'
 import { snapshots } from './snapshots.ts'
 import { softDeletedVersions } from './soft-deleted-versions.ts'
-import { storageAccounts } from './storage-accounts.ts'
 import { userAssignedIdentities } from './user-assigned-identities.ts'
 import { virtualMachines } from './virtual-machines.ts'
 
@@ -30,7 +29,6 @@ export const resourceTypes: readonly ResourceTypeDeclaration[] = [
   disks,
   snapshots,
   images,
-  storageAccounts,
   virtualMachines,
   userAssignedIdentities,
 ]

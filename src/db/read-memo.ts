@@ -6,6 +6,9 @@ export interface Revised {
 /** Answers what `read` answered, as long as nothing was committed since. */
 export type ReadMemo = <T>(key: string, read: () => Promise<T>) => Promise<T>
 
+/** Reads every time: for databases that cannot tell whether anything was committed. */
+export const noMemo: ReadMemo = (_key, read) => read()
+
 /**
  * Keeps the answers of reads that every request repeats (the subscription, the caller's rights) until anything at all is
  * committed: asking for the revision costs 2 µs, so an answer is never older than the question. What is kept must not

@@ -141,7 +141,9 @@ async function findCertificate(
       700027,
       `Client assertion failed signature validation: the certificate that its header names (x5t or x5t#S256) is not registered on application '${client.appId}'.`,
     )
-  if (nowMs < Date.parse(found.startDateTime) || nowMs >= Date.parse(found.endDateTime))
+  // A certificate made a moment ago on a machine whose clock is ahead is as good as its assertion.
+  const toleranceMs = clockToleranceSeconds * 1000
+  if (nowMs < Date.parse(found.startDateTime) - toleranceMs || nowMs >= Date.parse(found.endDateTime))
     throw invalidClient(
       700027,
       `Client assertion failed signature validation: the certificate ${found.keyId} is not valid now (${found.startDateTime} to ${found.endDateTime}).`,

@@ -55,7 +55,7 @@ export function createOutsideVerifier(deps: OutsideVerifierDeps): OutsideVerifie
   const known = new Map(deps.issuers.map((one) => [one.issuer, { config: one, keys: createKeys(one, deps) }]))
   return {
     async verify(token) {
-      const found = known.get(issuerNamedBy(token) ?? '')
+      const found = known.size === 0 ? undefined : known.get(issuerNamedBy(token) ?? '')
       if (found === undefined) return undefined
       const { config, keys } = found
       const nowMs = deps.clock.now()

@@ -125,6 +125,7 @@ const claimsSchema = Type.Object({
   tid: Type.String({ minLength: 1 }),
   appid: Type.String({ minLength: 1 }),
   iat: Type.Number(),
+  exp: Type.Number(),
   iss: Type.String(),
   idtyp: Type.Optional(Type.Literal('app')),
   upn: Type.Optional(Type.String()),
@@ -132,7 +133,9 @@ const claimsSchema = Type.Object({
   xms_mirid: Type.Optional(Type.String()),
 })
 
-function principalOf(claims: Static<typeof claimsSchema>): Principal {
+type Claims = Static<typeof claimsSchema>
+
+function principalOf(claims: Claims): Principal {
   const { oid, tid, appid, idtyp, upn, roles = [], xms_mirid: machine } = claims
   const kind = idtyp === undefined ? 'user' : machine === undefined ? 'servicePrincipal' : 'managedIdentity'
   return { objectId: oid, tenantId: tid, appId: appid, kind, roles, ...(upn === undefined ? {} : { upn }) }
@@ -162,6 +165,34 @@ function problemOf(error: unknown, nowMs: number, allowed: readonly string[]): P
   return identityProblems.InvalidAuthenticationToken({}, { cause: error })
 }
 
+/** How many tokens are remembered, and for how long: a key that is taken away must be missed soon. */
+const tokensRemembered = 1_000
+const rememberedMs = 60_000
+
+/**
+ * A client sends the same token with every request: its signature is checked once a minute (an RSA signature costs more
+ * than the rest of a GET). Only whole tokens that were good are remembered; the tenant is asked for every time.
+ */
+function createCheckedTokens() {
+  const known = new Map<string, { readonly claims: Claims; readonly untilMs: number }>()
+  return {
+    find(token: string, nowMs: number): Claims | undefined {
+      const found = known.get(token)
+      if (found === undefined) return undefined
+      if (nowMs < found.untilMs && nowMs >= found.untilMs - rememberedMs) return found.claims
+      known.delete(token)
+      return undefined
+    },
+    keep(token: string, claims: Claims, nowMs: number): Claims {
+      const oldest = known.size < tokensRemembered ? undefined : known.keys().next().value
+      if (oldest !== undefined) known.delete(oldest)
+      // A token that is nearly over is checked every time, so that it ends when it says.
+      if (nowMs + rememberedMs < claims.exp * 1000) known.set(token, { claims, untilMs: nowMs + rememberedMs })
+      return claims
+    },
+  }
+}
+
 interface VerifierDeps {
   readonly installation: Installation
   readonly clock: Clock
@@ -186,21 +217,26 @@ export function createTokenVerifier({
     if (key === undefined) throw identityProblems.InvalidAuthenticationToken({})
     return key.verifyingKey
   }
+  const checkToken = async (token: string, nowMs: number): Promise<Claims> => {
+    const { payload } = await jwtVerify(token, findKey, {
+      algorithms: [tokenAlgorithm],
+      typ: 'JWT',
+      audience: [...audiences],
+      currentDate: new Date(nowMs),
+      clockTolerance: clockToleranceSeconds,
+      requiredClaims: ['exp', 'nbf', 'iat', 'iss', 'oid', 'tid', 'appid'],
+    })
+    if (!Value.Check(claimsSchema, payload)) throw identityProblems.InvalidAuthenticationToken({})
+    if (payload.iat > nowMs / 1000 + clockToleranceSeconds)
+      throw identityProblems.InvalidAuthenticationToken({ reason: 'It was issued in the future.' })
+    return payload
+  }
+  const checked = createCheckedTokens()
   return {
     async verify(token) {
       const nowMs = clock.now()
       try {
-        const { payload } = await jwtVerify(token, findKey, {
-          algorithms: [tokenAlgorithm],
-          typ: 'JWT',
-          audience: [...audiences],
-          currentDate: new Date(nowMs),
-          clockTolerance: clockToleranceSeconds,
-          requiredClaims: ['exp', 'nbf', 'iat', 'iss', 'oid', 'tid', 'appid'],
-        })
-        if (!Value.Check(claimsSchema, payload)) throw identityProblems.InvalidAuthenticationToken({})
-        if (payload.iat > nowMs / 1000 + clockToleranceSeconds)
-          throw identityProblems.InvalidAuthenticationToken({ reason: 'It was issued in the future.' })
+        const payload = checked.find(token, nowMs) ?? checked.keep(token, await checkToken(token, nowMs), nowMs)
         if (payload.iss !== issuerOf(payload.tid) || !(await isTenant(payload.tid)))
           throw identityProblems.InvalidAuthenticationTokenTenant({
             issuer: payload.iss,

@@ -174,7 +174,6 @@ export async function replaceBlob(
   write: BlobWrite,
   type: 'page' | 'block',
   fill: (id: string, signal: AbortSignal) => Promise<number>,
-  status: 201 | 202 = 201,
 ): Promise<void> {
   const { area, db, clock } = writer
   const { request, reply, name, address, subscriptionId } = write
@@ -222,7 +221,7 @@ export async function replaceBlob(
     }
     await using file = await area.files.openForRead(id)
     await reply
-      .code(status)
+      .code(201)
       .headers(await answerFacts(file))
       .send()
   })

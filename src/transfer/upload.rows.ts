@@ -126,7 +126,7 @@ function toRow(upload: Upload): UploadTable {
   }
 }
 
-export function parseUpload(row: UploadTable): Upload {
+function parseUpload(row: UploadTable): Upload {
   return {
     id: row.id,
     kind: row.kind as UploadKind,
