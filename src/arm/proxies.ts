@@ -65,25 +65,27 @@ async function admit(
   versions?: readonly string[],
 ): Promise<readonly [ProxyPlace, RequestContext]> {
   const subscription = type.scope === 'subscription' ? await getSubscription(engine, call) : undefined
-  const [, path] = splitType(type.type)
+  const [namespace, path] = splitType(type.type)
+  const location = param(call, 'location')
   if (versions && !versions.includes(call.apiVersion)) {
     const locations = engine.regions.all.map(({ name }) => name)
     const { apiVersion } = call
-    const location = param(call, 'location')
     throw armProblems.NoRegisteredProviderFound({ location, apiVersion, type: path, supported: versions, locations })
-  }
-  const scope = call.path.replace(/\/+$/, '')
-  await engine.authorize(call.caller, permission, scope)
-  const location = param(call, 'location')
-  const region = engine.regions.find(location)
-  if (!region) {
-    const available = engine.regions.all.map(({ name }) => name)
-    throw contractProblems.LocationNotAvailableForResourceType({ location, type: type.type, available })
   }
   const segments = path.split('/').slice(1)
   const names = segments.flatMap((_, index) =>
     call.params[`name${index}`] === undefined ? [] : [param(call, `name${index}`)],
   )
+  // From the parts that were found, never from the path as it came: what is judged must be what is answered.
+  const own = segments.flatMap((segment, index) => [segment, ...names.slice(index, index + 1)])
+  const base = subscription ? `/subscriptions/${subscription.subscriptionId}` : ''
+  const scope = [base, 'providers', namespace, 'locations', location, ...own].join('/')
+  await engine.authorize(call.caller, permission, scope)
+  const region = engine.regions.find(location)
+  if (!region) {
+    const available = engine.regions.all.map(({ name }) => name)
+    throw contractProblems.LocationNotAvailableForResourceType({ location, type: type.type, available })
+  }
   const tenantId = subscription?.tenantId ?? call.caller.tenantId
   const place = { subscriptionId: subscription?.subscriptionId, tenantId, region, names }
   return [place, requestContext(engine, call, { action: permission, scope })]

@@ -133,13 +133,22 @@ function normalizeLocation(type: ResourceTypeDeclaration, value: Json | undefine
     : problems.LocationNotAvailableForResourceType({ location, available, type: type.type })
 }
 
+/** Azure's limits of any resource ("Use tags to organize your Azure resources"). */
+const mostTags = 50
+const longestTagName = 512
+const longestTag = 256
+
 function normalizeTags(value: Json | undefined): Readonly<Record<string, string>> | undefined {
   if (value === undefined || value === null) return undefined
   if (!isJsonObject(value)) throw problems.TagsInvalid({ found: kindOf(value) })
   const entries = Object.entries(value).map(([name, tag]): [string, string] => {
     if (typeof tag === 'object' && tag !== null) throw problems.TagsInvalid({ found: `${kindOf(tag)} in '${name}'` })
-    return [name, tag === null || tag === undefined ? '' : String(tag)]
+    const text = tag === null || tag === undefined ? '' : String(tag)
+    if (name.length > longestTagName || text.length > longestTag)
+      throw problems.TagsTooMany({ reason: `'${name.slice(0, 64)}' has ${name.length} and ${text.length} characters` })
+    return [name, text]
   })
+  if (entries.length > mostTags) throw problems.TagsTooMany({ reason: `there are ${entries.length}` })
   return Object.fromEntries(entries)
 }
 

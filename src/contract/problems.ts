@@ -20,6 +20,13 @@ export const contractProblems = defineProblems({
       'The request content was invalid and could not be deserialized: ' +
       `'Expected 'tags' to be an object of strings, but found ${f.found}.'`,
   },
+  TagsTooMany: {
+    kind: 'invalid',
+    code: 'InvalidRequestContent',
+    say: (f: { reason: string }) =>
+      `The tags of the request are too many or too long: ${f.reason}. A resource has at most 50 tags, with names of at ` +
+      'most 512 and values of at most 256 characters.',
+  },
   LocationRequired: {
     kind: 'invalid',
     say: () => 'The location property is required for this definition.',

@@ -9,6 +9,7 @@ import { MiB } from '../base/units.ts'
 import { useJsonBodies } from './json-body.ts'
 import { pathOf, problemOfError, sendProblem } from './problem-response.ts'
 import { setUsualHeaders } from './request-facts.ts'
+import { checkRequestForm, normalTarget } from './request-form.ts'
 
 export interface HttpServerOptions {
   readonly logger: Logger
@@ -62,6 +63,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     genReqId: () => randomUuid(),
     requestIdHeader: false,
     exposeHeadRoutes: false,
+    rewriteUrl: (request) => normalTarget(request.url ?? '/'),
     routerOptions: {
       caseSensitive: false,
       ignoreDuplicateSlashes: true,
@@ -122,6 +124,7 @@ function addHooks(app: FastifyInstance, options: HttpServerOptions, clock: Clock
   })
   app.addHook('onRequest', async (request, reply) => {
     setUsualHeaders(request, reply, clock.now())
+    checkRequestForm(request)
   })
   app.addHook('onSend', async (_request, reply) => {
     if (isClosing()) reply.header('connection', 'close')
