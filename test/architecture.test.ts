@@ -26,9 +26,10 @@ const mayImport: Readonly<Record<string, string>> = {
   gallery: 'base contract db blocks store work resources replication',
   compute: 'base contract db blocks store work resources gallery',
   transfer: 'base http db blocks store identity',
+  storage: 'base contract db resources',
   arm: 'base contract http db work resources identity access activity',
   server:
-    'base contract http db blocks store work resources directory identity access activity managed-identity resource-graph replication gallery compute templates transfer arm client',
+    'base contract http db blocks store work resources directory identity access activity managed-identity resource-graph replication gallery compute storage templates transfer arm client',
 }
 
 interface SourceFile {

@@ -10,6 +10,7 @@ import type { ReadMemo } from '../db/read-memo.ts'
 import type { Db, Tx } from '../db/tables.ts'
 import type { Behaviour, CallerFacts } from '../resources/behaviour.ts'
 import type { ProviderAction } from '../resources/provider-action.ts'
+import type { ProviderQuestion } from '../resources/provider-question.ts'
 import type { ProviderList } from '../resources/provider-list.ts'
 import type { ProxyBehaviour } from '../resources/proxy.ts'
 import type { Resource } from '../resources/resource.ts'
@@ -43,6 +44,7 @@ export interface ArmOptions {
   readonly services?: readonly ServiceDeclaration[] | undefined
   /** Lists that domains compute: usages, SKUs. */
   readonly lists?: readonly ProviderList[] | undefined
+  readonly questions?: readonly ProviderQuestion[] | undefined
   /** Which providers a subscription has before it says so. Default: all. */
   readonly providersRegistered?: 'all' | 'none' | undefined
   /** Counts requests, and refuses them where limits are enforced. */

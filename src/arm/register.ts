@@ -13,6 +13,7 @@ import { readOperation } from './operations.ts'
 import { armProblems } from './problems.ts'
 import { addProviderActions } from './provider-actions.ts'
 import { addProviderLists } from './provider-lists.ts'
+import { addProviderQuestions } from './provider-questions.ts'
 import { addProviderRoutes, namespacesOf } from './providers.ts'
 import { listProxies, proxyPath, readProxy, runProxyAction } from './proxies.ts'
 import { checkExistence, findParentType, listByType, listEverywhere, listUnderParent, readResource } from './read.ts'
@@ -44,6 +45,7 @@ export function registerArm(app: FastifyInstance, options: ArmOptions): Engine {
     addActivityRoutes,
     addProviderActions,
     addProviderLists,
+    addProviderQuestions,
     addSubscriptionManagement,
   ])
     add(engine, route)

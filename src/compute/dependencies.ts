@@ -94,4 +94,5 @@ export interface LiveRoot {
 export const factsMember = 'x-goldleaf'
 export const virtualMachineType = 'Microsoft.Compute/virtualMachines'
 export const diskType = 'Microsoft.Compute/disks'
-export const diskTypes = [diskType, 'Microsoft.Compute/snapshots'] as const
+export const snapshotType = 'Microsoft.Compute/snapshots'
+export const diskTypes = [diskType, snapshotType] as const

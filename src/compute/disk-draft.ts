@@ -8,7 +8,7 @@ import type { Tx } from '../db/tables.ts'
 import type { Change, RequestContext } from '../resources/behaviour.ts'
 import { findResource, lockResource } from '../resources/resource.rows.ts'
 import type { Draft, Resource } from '../resources/resource.ts'
-import { diskTypes, factsMember, type ComputeDependencies } from './dependencies.ts'
+import { diskTypes, factsMember, snapshotType, type ComputeDependencies } from './dependencies.ts'
 import { diskProperties, findDiskFacts, formatDiskFacts, type DiskFacts, type StoredBytes } from './disk-facts.ts'
 import { namesImage } from './image-reference.ts'
 import { placeOf } from './place.ts'
@@ -34,6 +34,7 @@ export async function prepareDisk(change: Change, context: RequestContext, deps:
     return { ...after, envelope: { ...after.envelope, [factsMember]: formatDiskFacts(findDiskFacts(before)) } }
   }
   const origin = await findOrigin(change, context, deps)
+  const isSnapshot = findDiskType(change.id.id) === snapshotType
   const neededGB = Math.max(1, Math.ceil(origin.sizeBytes / GiB))
   checkSize(change, neededGB)
   return {
@@ -45,6 +46,7 @@ export async function prepareDisk(change: Change, context: RequestContext, deps:
       uniqueId: randomUuid(),
       diskState: origin.state,
       diskSizeGB: diskProperties(after).diskSizeGB ?? neededGB,
+      ...(isSnapshot && after.properties['incremental'] === true ? { completionPercent: 100 } : {}),
       diskSizeBytes: origin.sizeBytes,
     },
     envelope: { ...after.envelope, [factsMember]: formatDiskFacts(origin.facts) },
@@ -55,7 +57,7 @@ export async function prepareDisk(change: Change, context: RequestContext, deps:
 export async function holdCopySource(tx: Tx, change: Change): Promise<void> {
   const creation = diskProperties(change.after).creationData
   const id = creation && copySourceOf(creation)
-  if (change.before || id === undefined || creation.createOption !== 'Copy') return
+  if (change.before || id === undefined || !['Copy', 'CopyStart'].includes(creation.createOption)) return
   const source = await lockResource(tx, id.toLowerCase())
   if (!source || source.provisioningState === 'Deleting') throw computeProblems.DiskSourceNotFound({ id })
 }
@@ -69,11 +71,62 @@ async function findOrigin(change: Change, context: RequestContext, deps: Compute
       return imageOrigin(change, creationData, context, deps)
     case 'Copy':
       return copyOrigin(change, creationData, context, deps)
+    case 'CopyStart':
+      return startedCopyOrigin(change, creationData, context, deps)
+    case 'Import':
+      return importOrigin(creationData, context, deps)
     case 'Empty': {
       const { diskSizeGB } = diskProperties(change.after)
       if (diskSizeGB === undefined) throw missing('disk.diskSizeGB')
       return { facts: { grants: [] }, state: 'Unattached', sizeBytes: diskSizeGB * GiB }
     }
+  }
+}
+
+/** A VHD in this server's own storage becomes a disk; its account is named by id, as Azure wants it. */
+async function importOrigin(
+  { sourceUri, storageAccountId }: CreationData,
+  context: RequestContext,
+  deps: ComputeDependencies,
+): Promise<Origin> {
+  if (sourceUri === undefined) throw missing('disk.creationData.sourceUri')
+  if (storageAccountId === undefined) throw missing('disk.creationData.storageAccountId')
+  const { virtualSizeBytes } = await deps.blobs.admit(sourceUri, context)
+  return { facts: { importUri: sourceUri, grants: [] }, state: 'Unattached', sizeBytes: virtualSizeBytes }
+}
+
+/** A snapshot of another region: its bytes cross in the work, only those that are missing there. */
+async function startedCopyOrigin(
+  change: Change,
+  creation: CreationData,
+  context: RequestContext,
+  deps: ComputeDependencies,
+): Promise<Origin> {
+  const id = copySourceOf(creation)
+  const target = { target: 'snapshot.creationData' }
+  if (id === undefined) throw missing('snapshot.creationData.sourceResourceId')
+  const isSnapshot = findDiskType(id) === snapshotType && findDiskType(change.id.id) === snapshotType
+  if (!isSnapshot || change.after.properties['incremental'] !== true)
+    throw computeProblems.InvalidParameterValue(
+      {
+        parameter: 'snapshot.creationData.createOption',
+        reason: 'CopyStart copies a snapshot into an incremental snapshot. Use Copy for anything else.',
+      },
+      target,
+    )
+  await context.authorize(`${snapshotType}/read`, id)
+  const source = await findResource(deps.db, id.toLowerCase())
+  if (!source || source.provisioningState === 'Deleting') throw computeProblems.DiskSourceNotFound({ id }, target)
+  const { virtualSizeBytes } = getBytes(source)
+  const { osType, hyperVGeneration } = diskProperties(source)
+  return {
+    facts: { copyFrom: source.key, grants: [] },
+    state: 'Unattached',
+    sizeBytes: virtualSizeBytes,
+    properties: {
+      ...(osType === undefined ? {} : { osType }),
+      ...(hyperVGeneration === undefined ? {} : { hyperVGeneration }),
+    },
   }
 }
 

@@ -22,6 +22,10 @@ export interface DiskFacts {
   readonly attached?: { readonly vmKey: string; readonly lun: 'os' | number } | undefined
   /** Key of the attached disk that it is to be captured from. */
   readonly captureFrom?: string | undefined
+  /** Address of the VHD that it is to be made of. */
+  readonly importUri?: string | undefined
+  /** Key of the snapshot, maybe of another region, that it is to be copied from. */
+  readonly copyFrom?: string | undefined
   /** Addresses for reading that were handed out and not taken back. */
   readonly grants: readonly Grant[]
 }
@@ -31,12 +35,22 @@ export interface Grant {
   readonly expiresMs: number
 }
 
-export function formatDiskFacts({ uploadKey, bytes, attached, captureFrom, grants }: DiskFacts): JsonObject {
+export function formatDiskFacts({
+  uploadKey,
+  bytes,
+  attached,
+  captureFrom,
+  importUri,
+  copyFrom,
+  grants,
+}: DiskFacts): JsonObject {
   return {
     ...(uploadKey === undefined ? {} : { uploadKey }),
     ...(bytes === undefined ? {} : { bytes: { ...bytes } }),
     ...(attached === undefined ? {} : { attached: { ...attached } }),
     ...(captureFrom === undefined ? {} : { captureFrom }),
+    ...(importUri === undefined ? {} : { importUri }),
+    ...(copyFrom === undefined ? {} : { copyFrom }),
     grants: grants.map((grant) => ({ ...grant })),
   }
 }

@@ -8,8 +8,8 @@ import { findResource } from '../resources/resource.rows.ts'
 import type { Resource } from '../resources/resource.ts'
 import type { DiskStore, ImageFile, StorageClass } from '../store/disk-store.ts'
 import type { StepContext, Workflow } from '../work/workflow.ts'
-import type { ComputeDependencies } from './dependencies.ts'
-import { holdDisk, type HeldDisk } from './capture-disk.ts'
+import { snapshotType, type ComputeDependencies } from './dependencies.ts'
+import { growDisk, holdDisk, pinStored, type HeldDisk } from './capture-disk.ts'
 import { diskProperties, editDisk, findDiskFacts, type StoredBytes } from './disk-facts.ts'
 import type { MachineRunner } from './machine-runner.ts'
 import { computeProblems } from './problems.ts'
@@ -28,6 +28,7 @@ export function diskWorkflows(deps: ComputeDependencies, runner: MachineRunner):
   }
   return [
     { name: 'create-disk', steps: [{ name: 'bytes', run: (step) => makeBytes(step, deps, runner) }] },
+    { name: 'resize-disk', steps: [{ name: 'grow', run: (step) => resizeDisk(step, deps, runner) }] },
     grant,
     {
       name: 'end-disk-access',
@@ -62,21 +63,16 @@ async function makeBytes(
 ): Promise<void> {
   const disk = await findResource(deps.db, step.resourceKey)
   if (!disk) return
-  const { bytes, uploadKey, captureFrom } = findDiskFacts(disk)
-  if (bytes) {
-    if (await deps.stores.store(bytes.region, bytes.storageClass).has(bytes.root)) return
-    throw computeProblems.ImageBytesGone({ lun: disk.name, region: bytes.region })
-  }
+  const { uploadKey } = findDiskFacts(disk)
   if (uploadKey !== undefined) {
     const sizeBytes = diskProperties(disk).creationData.uploadSizeBytes ?? 0
     await deps.diskBytes.createUpload({ key: uploadKey, subscriptionId: disk.subscriptionId, sizeBytes })
     return
   }
-  if (captureFrom !== undefined) {
-    const source = await findResource(deps.db, captureFrom)
-    if (!source) throw computeProblems.DiskSourceNotFound({ id: captureFrom })
-    using held = await holdDisk(source, deps, runner, { signal: step.signal })
-    await noteBytes(disk, held.bytes, deps)
+  using held = await holdOrigin(step, disk, deps, runner)
+  if (held) {
+    using grown = await growDisk(held, wantedBytes(disk, held.bytes.virtualSizeBytes), deps, { signal: step.signal })
+    await noteBytes(disk, grown.bytes, deps)
     return
   }
   const folder = join(deps.dataDir, 'run', 'empty-disks')
@@ -88,6 +84,69 @@ async function makeBytes(
   } finally {
     await rm(path, { force: true })
   }
+}
+
+/** What a new disk is made of, where that is something that exists; undefined: it is empty. */
+async function holdOrigin(
+  step: StepContext<JsonObject>,
+  disk: Resource,
+  deps: ComputeDependencies,
+  runner: MachineRunner,
+): Promise<HeldDisk | undefined> {
+  const { bytes, captureFrom, importUri, copyFrom } = findDiskFacts(disk)
+  const { signal } = step
+  if (bytes) {
+    if (await deps.stores.store(bytes.region, bytes.storageClass).has(bytes.root)) return pinStored(bytes, deps)
+    throw computeProblems.ImageBytesGone({ lun: disk.name, region: bytes.region })
+  }
+  if (importUri !== undefined) {
+    const { place } = await deps.blobs.find(importUri)
+    if (place.kind === 'file') return takeFileInto(storeOf(disk, deps), place, step)
+    return receiveInto(storeOf(disk, deps), place, step, deps)
+  }
+  const key = captureFrom ?? copyFrom
+  if (key === undefined) return undefined
+  const source = await findResource(deps.db, key)
+  if (!source) throw computeProblems.DiskSourceNotFound({ id: key })
+  if (copyFrom === undefined) return holdDisk(source, deps, runner, { signal })
+  using held = await holdDisk(source, deps, runner, { signal })
+  return receiveInto(storeOf(disk, deps), held.bytes, step, deps)
+}
+
+/** One store takes a disk over from another, by the frames that it lacks. */
+async function receiveInto(
+  store: DiskStore,
+  from: Pick<StoredBytes, 'region' | 'storageClass' | 'root'>,
+  step: StepContext<JsonObject>,
+  deps: ComputeDependencies,
+): Promise<HeldDisk> {
+  const source = deps.stores.store(from.region, from.storageClass)
+  const { root, virtualSizeBytes, pin, progress } = await store.receive(source, from.root, {
+    signal: step.signal,
+    onProgress: (now) => step.report({ ...now }),
+  })
+  const { region, storageClass } = store
+  const bytes = { region, storageClass, root, virtualSizeBytes }
+  return { lun: 'os', bytes, bytesRead: progress.bytesRead, [Symbol.dispose]: () => pin[Symbol.dispose]() }
+}
+
+/** A disk is as large as its diskSizeGB says; a snapshot is what it was taken of. */
+function wantedBytes(disk: Resource, virtualSizeBytes: number): number {
+  const askedGB = disk.type === snapshotType ? 0 : (diskProperties(disk).diskSizeGB ?? 0)
+  return askedGB > Math.ceil(virtualSizeBytes / GiB) ? askedGB * GiB : virtualSizeBytes
+}
+
+/** A disk that nobody has attached grows: zeros behind its end. */
+async function resizeDisk(
+  step: StepContext<JsonObject>,
+  deps: ComputeDependencies,
+  runner: MachineRunner,
+): Promise<void> {
+  const disk = await findResource(deps.db, step.resourceKey)
+  if (!disk || findDiskFacts(disk).attached) return
+  using held = await holdDisk(disk, deps, runner, { signal: step.signal })
+  using grown = await growDisk(held, wantedBytes(disk, held.bytes.virtualSizeBytes), deps, { signal: step.signal })
+  await noteBytes(disk, grown.bytes, deps)
 }
 
 /** Reads a file into a store; the bytes stay there until they are let go of. */
@@ -123,11 +182,12 @@ async function takeFile(
 /** The bytes must be pinned until this has ended. */
 async function noteBytes(disk: Resource, bytes: StoredBytes, deps: ComputeDependencies): Promise<void> {
   const { virtualSizeBytes } = bytes
+  const { attached } = findDiskFacts(disk)
   await deps.db.transaction().execute((tx) =>
     editDisk(tx, disk.key, (facts, row) => ({
       facts: { ...facts, bytes },
       properties: {
-        diskState: 'Unattached',
+        ...(attached ? {} : { diskState: 'Unattached' }),
         diskSizeBytes: virtualSizeBytes,
         diskSizeGB: Math.max(diskProperties(row).diskSizeGB ?? 1, Math.ceil(virtualSizeBytes / GiB)),
       },

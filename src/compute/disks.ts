@@ -1,7 +1,7 @@
 import type { HeldSource, SourceFacts } from '../gallery/dependencies.ts'
 import type { ActionCall, ActionResult, Behaviour, RequestContext } from '../resources/behaviour.ts'
 import { findResource } from '../resources/resource.rows.ts'
-import type { Resource } from '../resources/resource.ts'
+import type { Draft, Resource } from '../resources/resource.ts'
 import { holdDisk, type HeldDisk } from './capture-disk.ts'
 import type { diskTypes, ComputeDependencies } from './dependencies.ts'
 import { findDiskType, getBytes, holdCopySource, prepareDisk } from './disk-draft.ts'
@@ -20,10 +20,16 @@ export function diskBehaviour(type: (typeof diskTypes)[number], deps: ComputeDep
     type,
     prepare: (change, context) => prepareDisk(change, context, deps),
     commit: (tx, change) => holdCopySource(tx, change),
-    write: async ({ before }) =>
-      before === undefined || before.provisioningState === 'Failed'
-        ? { workflow: 'create-disk', input: {} }
-        : undefined,
+    async check({ before, after }, context) {
+      if (!before || !isLarger(before, after)) return
+      const state = await stateOf(before, context.nowMs)
+      const needed = growNeeds[state]
+      if (needed !== undefined) throw computeProblems.DiskNotReady({ name: before.name, state, needed })
+    },
+    async write({ before, after }) {
+      if (before === undefined || before.provisioningState === 'Failed') return { workflow: 'create-disk', input: {} }
+      return isLarger(before, after) ? { workflow: 'resize-disk', input: {} } : undefined
+    },
     async checkRemove(disk, context) {
       const state = effectiveState(disk, context.nowMs)
       const { attached } = findDiskFacts(disk)
@@ -42,6 +48,18 @@ export function diskBehaviour(type: (typeof diskTypes)[number], deps: ComputeDep
       endGetAccess: async () => ({ kind: 'started', start: { workflow: 'end-disk-access', input: {} } }),
     },
   }
+}
+
+const growNeeds: Readonly<Record<string, string>> = {
+  Attached: 'This server lets a disk grow while no virtual machine has it: detach it first.',
+  Reserved: 'This server lets a disk grow while no virtual machine has it: detach it first.',
+  ActiveSAS: 'Call endGetAccess first.',
+  ReadyToUpload: 'Upload its bytes first.',
+  ActiveUpload: 'Finish the upload first (endGetAccess).',
+}
+
+function isLarger(before: Resource, after: Draft): boolean {
+  return (diskProperties(after).diskSizeGB ?? 0) > (diskProperties(before).diskSizeGB ?? 0)
 }
 
 async function grantAccess(

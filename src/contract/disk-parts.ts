@@ -18,8 +18,8 @@ const imageDiskReference = (since?: string) =>
 /** How the disk comes to be; nothing in it can change. What this server cannot make is not among the options. */
 export const creationData = Type.Object(
   {
-    createOption: needOneOf(['Upload', 'Empty', 'Copy', 'FromImage'], {
-      valuesSince: { Upload: '2018-09-30' },
+    createOption: needOneOf(['Upload', 'Empty', 'Copy', 'FromImage', 'Import', 'CopyStart'], {
+      valuesSince: { Upload: '2018-09-30', CopyStart: '2021-08-01' },
       createOnly: true,
     }),
     storageAccountId: text({ createOnly: true, anyCase: true }),

@@ -46,6 +46,12 @@ const nameProblems = defineProblems({
       'The image version name is invalid. The image version name should follow Major(int).Minor(int).Patch(int) ' +
       'format, for e.g: 1.0.0, 2018.12.1 etc.',
   },
+  AccountNameInvalid: {
+    kind: 'invalid',
+    say: (f: { name: string }) =>
+      `${f.name} is not a valid storage account name. Storage account name must be between 3 and 24 characters in ` +
+      'length and use numbers and lower-case letters only.',
+  },
   TrailingCharacters: {
     kind: 'invalid',
     code: 'InvalidResourceName',
@@ -134,6 +140,12 @@ export const accessProfileVersionNameRule = artifactVersionNameRule(
   'inVMAccessControlProfile',
   'inVMAccessControlProfileVersionName',
 )
+
+/** 3-24 digits and lower-case letters; unique over all subscriptions, which the storage room checks. */
+export const storageAccountNameRule: NameRule = {
+  check: (name) =>
+    /^[a-z0-9]{3,24}$/.test(name) ? undefined : nameProblems.AccountNameInvalid({ name }, { target: 'accountName' }),
+}
 
 /** 1-90 letters (of any script), digits, `-`, `.`, `(`, `)`, `_`; no period at the end. */
 export const resourceGroupNameRule: NameRule = {

@@ -10,6 +10,7 @@ import { resourceGroups } from './resource-groups.ts'
 import type { ResourceTypeDeclaration } from './resource-type.ts'
 import { snapshots } from './snapshots.ts'
 import { softDeletedVersions } from './soft-deleted-versions.ts'
+import { storageAccounts } from './storage-accounts.ts'
 import { userAssignedIdentities } from './user-assigned-identities.ts'
 import { virtualMachines } from './virtual-machines.ts'
 
@@ -29,6 +30,7 @@ export const resourceTypes: readonly ResourceTypeDeclaration[] = [
   disks,
   snapshots,
   images,
+  storageAccounts,
   virtualMachines,
   userAssignedIdentities,
 ]

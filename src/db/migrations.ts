@@ -8,6 +8,7 @@ import { activity } from './migrations/0005-activity.ts'
 import { registrations } from './migrations/0005-registrations.ts'
 import { replicaClasses } from './migrations/0006-replica-classes.ts'
 import { sharing } from './migrations/0007-sharing.ts'
+import { containers } from './migrations/0009-containers.ts'
 import { artifacts } from './migrations/0008-artifacts.ts'
 
 /**
@@ -25,4 +26,5 @@ export const migrations: readonly Migration[] = [
   replicaClasses,
   sharing,
   artifacts,
+  containers,
 ]

@@ -2,6 +2,7 @@ import type { Kysely, Transaction } from 'kysely'
 
 /** Every table, in the form the database holds it (snake_case stays inside `*.rows.ts`). JSON columns are text. */
 export interface Tables {
+  container: ContainerTable
   setting: SettingTable
   subscription: SubscriptionTable
   activity_event: ActivityEventTable
@@ -342,6 +343,16 @@ export interface SignInStateTable {
   payload: string
   consumed_ms: number | null
   expires_ms: number
+}
+
+/** A container of a storage account; both names in lower case. */
+export interface ContainerTable {
+  account: string
+  name: string
+  /** JSON object of texts. */
+  metadata: string
+  etag: string
+  changed_ms: number
 }
 
 export type Db = Kysely<Tables>

@@ -63,6 +63,8 @@ export interface ServerConfig {
   readonly providersRegistered: 'all' | 'none'
   /** Issuers besides this server whose tokens are taken: Entra ID, Keycloak, any OpenID provider. */
   readonly issuers: readonly OutsideIssuer[]
+  /** Of `https://account.blob.SUFFIX/…`, under which clients may name blobs of accounts that this server has. */
+  readonly storageSuffixes: readonly string[]
 }
 
 /** The flags of `goldleaf serve`, as text: what is absent comes from the configuration file, then from the defaults. */
@@ -108,6 +110,9 @@ export const limitProfiles: Readonly<Record<'today' | '2020' | 'preview', Limits
     ...machines,
   },
 }
+
+/** Those of Azure's own clouds. */
+const azureStorageSuffixes = ['core.windows.net', 'core.chinacloudapi.cn', 'core.usgovcloudapi.net']
 
 const count = Type.Integer({ minimum: 1, maximum: 1_000_000_000 })
 const folder = Type.String({ minLength: 1 })
@@ -180,6 +185,7 @@ const fileSchema = Type.Object(
       ),
     ),
     accelerator: Type.Optional(Type.Enum(['auto', 'kvm', 'tcg'])),
+    storageSuffixes: Type.Optional(Type.Array(Type.String({ pattern: '^[a-z0-9.-]{1,200}$' }))),
     retryAfterSeconds: Type.Optional(Type.Integer({ minimum: 0, maximum: 3_600 })),
     rateLimits: Type.Optional(
       Type.Object(
@@ -393,6 +399,7 @@ export async function loadConfig(flags: ServerFlags, cwd: string = process.cwd()
     cloud: { ...azureCloud, ...file.cloud },
     providersRegistered: file.providers?.registered ?? 'all',
     issuers,
+    storageSuffixes: file.storageSuffixes ?? azureStorageSuffixes,
     logLevel: flags.logLevel === undefined ? (file.logLevel ?? 'info') : parseLogLevel(flags.logLevel),
   }
 }

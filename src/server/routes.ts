@@ -52,6 +52,8 @@ import {
 import { resourceGraph } from '../resource-graph/resource-graph.ts'
 import { checkSubscriptionState } from '../resources/subscription-state.ts'
 import type { DiskStores } from '../store/disk-store.ts'
+import { findStorageAccount, storageAccountsBehaviour, storageQuestions } from '../storage/storage-accounts.ts'
+import type { Behaviour } from '../resources/behaviour.ts'
 import type { Transfer } from '../transfer/open-transfer.ts'
 import { registerTransfer } from '../transfer/register-transfer.ts'
 import type { WorkEngine } from '../work/engine.ts'
@@ -83,6 +85,8 @@ export interface Parts {
   readonly gallery: GalleryDependencies
   readonly work: WorkEngine
   readonly metadata: MachineMetadata
+  /** Filled when the listeners have theirs. */
+  readonly ownAddresses: readonly string[]
 }
 
 function registerSignIn(app: FastifyInstance, { room, installation, directory, metadata }: Parts): void {
@@ -95,7 +99,7 @@ function registerSignIn(app: FastifyInstance, { room, installation, directory, m
 
 /** Registers every route of every room on one Fastify instance. */
 export function registerRoutes(app: FastifyInstance, parts: Parts): void {
-  const { room, installation, directory, compute, gallery, work } = parts
+  const { room, installation, directory, gallery, work } = parts
   const { config, db, memo, regions, clock, logger, activity } = room
   const isTenant = async (tenantId: string): Promise<boolean> =>
     (await memo(`tenant ${tenantId}`, () => directory.findTenant(tenantId))) !== undefined
@@ -115,24 +119,7 @@ export function registerRoutes(app: FastifyInstance, parts: Parts): void {
   registerTransferRoutes(app, parts, authenticate, authorize)
   const engine: Engine = registerArm(app, {
     types: resourceTypes,
-    behaviours: [
-      galleriesBehaviour(gallery),
-      imagesBehaviour(gallery),
-      imageVersionsBehaviour(gallery),
-      recycleBinBehaviour(gallery),
-      ...artifactDefinitionBehaviours(gallery),
-      artifactVersionsBehaviour(applicationVersions, gallery),
-      artifactVersionsBehaviour(scriptVersions, gallery),
-      accessProfileVersionsBehaviour(gallery),
-      userAssignedIdentitiesBehaviour(parts.directoryRoom),
-      ...compute.behaviours
-        .map((one) =>
-          one.type === virtualMachineType
-            ? withManagedIdentity(one, parts.directoryRoom, parts.metadata.addresses)
-            : one,
-        )
-        .map((one) => withQuota(one, config.limits)),
-    ],
+    behaviours: behavioursOf(parts),
     proxies: sharingProxies(gallery),
     actions: [
       resourceGraph({
@@ -147,6 +134,7 @@ export function registerRoutes(app: FastifyInstance, parts: Parts): void {
     work,
     activity,
     services,
+    questions: storageQuestions(db),
     lists: computeLists({ db, regions, computeQuota: config.limits, galleryLimits: gallery.limits }),
     rateLimiter: createRateLimiter(config.rateLimits, clock),
     providersRegistered: config.providersRegistered,
@@ -166,9 +154,32 @@ export function registerRoutes(app: FastifyInstance, parts: Parts): void {
   work.register(deleteResourceGroupWorkflow(() => engine))
 }
 
+/** What each type means. */
+function behavioursOf(parts: Parts): Behaviour[] {
+  const { room, transfer, compute, gallery } = parts
+  const { db, config } = room
+  return [
+    galleriesBehaviour(gallery),
+    imagesBehaviour(gallery),
+    imageVersionsBehaviour(gallery),
+    recycleBinBehaviour(gallery),
+    ...artifactDefinitionBehaviours(gallery),
+    artifactVersionsBehaviour(applicationVersions, gallery),
+    artifactVersionsBehaviour(scriptVersions, gallery),
+    accessProfileVersionsBehaviour(gallery),
+    userAssignedIdentitiesBehaviour(parts.directoryRoom),
+    ...compute.behaviours
+      .map((one) =>
+        one.type === virtualMachineType ? withManagedIdentity(one, parts.directoryRoom, parts.metadata.addresses) : one,
+      )
+      .map((one) => withQuota(one, config.limits)),
+    storageAccountsBehaviour({ db, removeBlobs: (account) => transfer.removeAccount(account) }),
+  ]
+}
+
 function registerTransferRoutes(
   app: FastifyInstance,
-  { room, installation, transfer, compute }: Parts,
+  { room, installation, transfer, compute, ownAddresses }: Parts,
   authenticate: Authenticator,
   authorize: Authorizer,
 ): void {
@@ -183,6 +194,8 @@ function registerTransferRoutes(
     authorize,
     baseUrlOf,
     defaultSubscriptionId: installation.subscriptionId,
+    findAccount: (name) => findStorageAccount(db, name),
+    ownAddresses,
     findLog: (name) => findLog(name, compute),
   })
 }

@@ -41,6 +41,7 @@ import { findResource } from '../resources/resource.rows.ts'
 import { settleResource } from '../resources/settle.rows.ts'
 import { insertSubscription } from '../resources/subscription.rows.ts'
 import type { DiskStore } from '../store/disk-store.ts'
+import { findAccountOfHost } from '../storage/storage-accounts.ts'
 import { createDiskStores } from '../store/disk-stores.ts'
 import { signDiskAddress, signLogAddress } from '../transfer/disk-routes.ts'
 import { openTransfer } from '../transfer/open-transfer.ts'
@@ -114,6 +115,7 @@ export async function wire(config: ServerConfig, clock: Clock, logger: Logger): 
     stores,
     openDiskImage: (path, options) => openDiskImage(path, { ...options, maxVirtualSizeBytes: diskLimit(config) }),
     limits: { maxUploadBytes: diskLimit(config) + 512 },
+    findAccountOfHost: (host) => findAccountOfHost(db, host, config.storageSuffixes),
   })
   const live: { compute: Compute | undefined } = { compute: undefined }
   const sweeper = cleanup.use(
@@ -146,6 +148,7 @@ export async function wire(config: ServerConfig, clock: Clock, logger: Logger): 
         gallery,
         work,
         metadata,
+        ownAddresses,
       }),
     async start(addresses) {
       ownAddresses.push(...addresses)

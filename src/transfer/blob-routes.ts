@@ -1,33 +1,19 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Clock } from '../base/clock.ts'
-import type { Logger } from '../base/logger.ts'
-import type { Authenticator } from '../identity/authenticator.ts'
-import type { Authorizer } from '../identity/authorizer.ts'
-import type { Db } from '../db/tables.ts'
 import type { AddressSigner } from './address-signer.ts'
 import { blobPath, parseBlobName, parseContainerName } from './blob-names.ts'
 import { admit, parseTarget } from './blob-target.ts'
 import { createPageBlob, deleteBlob, putPage, putWholeBlob, setBlobFacts, type BlobWrite } from './blob-write.ts'
 import { putBlock, putBlockList } from './block-write.ts'
+import type { BlobRouteDeps } from './blob-route-deps.ts'
+import { copyBlob } from './copy-blob.ts'
+import { serveAccount, serveOwnContainer } from './containers.ts'
 import { openFileBytes, uploadHeaders } from './file-bytes.ts'
 import { sendPageList } from './page-list.ts'
 import { transferProblems } from './problems.ts'
 import { sendBytes, storageVersion } from './readable-bytes.ts'
 import { headerOf, rawTargetOf } from './request-facts.ts'
 import { putStream } from './stream-write.ts'
-import type { UploadArea } from './upload-area.ts'
 import type { Upload } from './upload.rows.ts'
-
-export interface BlobRouteDeps {
-  readonly db: Db
-  readonly clock: Clock
-  readonly logger: Logger
-  readonly signer: AddressSigner
-  readonly area: UploadArea
-  readonly authenticate: Authenticator
-  readonly authorize: Authorizer
-  readonly defaultSubscriptionId: string
-}
 
 /** `/blob/{account}/{container}/{blob…}` and `/disk-upload/{id}/abcd`: the subset of Azure Blob that clients send. */
 export function registerBlobRoutes(scope: FastifyInstance, deps: BlobRouteDeps): void {
@@ -42,6 +28,14 @@ export function registerBlobRoutes(scope: FastifyInstance, deps: BlobRouteDeps):
 async function serveBlob(request: FastifyRequest, reply: FastifyReply, deps: BlobRouteDeps): Promise<void> {
   const raw = rawTargetOf(request)
   const { segments, query } = raw
+  const account =
+    segments[0]?.toLowerCase() === 'blob' ? await deps.findAccount((segments[1] ?? '').toLowerCase()) : undefined
+  const [, , container = '', ...rest] = segments
+  if (account && rest.every((segment) => segment === '')) {
+    const served = { request, reply, account, query }
+    if (container === '') return await serveAccount(deps, served)
+    if (query.get('restype') === 'container') return await serveOwnContainer(deps, served, container)
+  }
   if (query.get('restype') === 'container') return await serveContainer(request, reply, deps, segments, query)
   const target = parseTarget(raw)
   const isRead = request.method === 'GET' || request.method === 'HEAD'
@@ -56,8 +50,12 @@ async function serveBlob(request: FastifyRequest, reply: FastifyReply, deps: Blo
 
 async function putBlob(write: BlobWrite, deps: BlobRouteDeps, query: URLSearchParams): Promise<void> {
   const { request } = write
-  if (headerOf(request, 'x-ms-copy-source') !== undefined) throw transferProblems.CopySourceNotSupported({})
   const operation = query.get('comp') ?? ''
+  const copySource = headerOf(request, 'x-ms-copy-source')
+  if (copySource !== undefined) {
+    if (operation !== '') throw transferProblems.CopySourceNotSupported({})
+    return await copyBlob(deps, write, copySource)
+  }
   switch (operation) {
     case '': {
       const type = headerOf(request, 'x-ms-blob-type') ?? 'BlockBlob'

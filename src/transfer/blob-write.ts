@@ -174,6 +174,7 @@ export async function replaceBlob(
   write: BlobWrite,
   type: 'page' | 'block',
   fill: (id: string, signal: AbortSignal) => Promise<number>,
+  status: 201 | 202 = 201,
 ): Promise<void> {
   const { area, db, clock } = writer
   const { request, reply, name, address, subscriptionId } = write
@@ -221,7 +222,7 @@ export async function replaceBlob(
     }
     await using file = await area.files.openForRead(id)
     await reply
-      .code(201)
+      .code(status)
       .headers(await answerFacts(file))
       .send()
   })

@@ -8,6 +8,7 @@ import type { DiskStores, StorageClass } from '../store/disk-store.ts'
 import { createAddressSigner, type AddressSigner } from './address-signer.ts'
 import { parseBlobName } from './blob-names.ts'
 import { signDiskAddress } from './disk-routes.ts'
+import { deleteContainers, listBlobIds } from './container.rows.ts'
 import { transferProblems } from './problems.ts'
 import { createPushSessions, type PushSessions } from './push-sessions.ts'
 import { createUploadArea, type UploadArea, type UploadLimits } from './upload-area.ts'
@@ -25,6 +26,8 @@ export interface OpenTransferOptions {
   /** `openDiskImage` of src/blocks, with the server's limit of disk sizes. */
   readonly openDiskImage: (path: string, options: { readonly name: string }) => Promise<DiskImage>
   readonly limits?: Partial<UploadLimits> | undefined
+  /** The account that a host like `account.blob.core.windows.net` means here; undefined: it is not ours. */
+  readonly findAccountOfHost?: ((host: string) => Promise<string | undefined>) | undefined
 }
 
 /** The parts of the data plane, without their routes (`registerTransfer`). */
@@ -41,6 +44,8 @@ export interface Transfer {
   findBlob(uri: string, baseUrls: readonly string[]): Promise<FoundBlob>
   /** What a package's or script's link means: any whole blob of ours, as a file. */
   findFile(uri: string, baseUrls: readonly string[]): Promise<FoundFile>
+  /** Removes containers and blobs of an account that goes. */
+  removeAccount(account: string): Promise<void>
   /** Removes what was abandoned. */
   sweep(nowMs: number): Promise<void>
 }
@@ -94,6 +99,10 @@ export async function openTransfer(options: OpenTransferOptions): Promise<Transf
     },
     findBlob: (uri, baseUrls) => findBlob(uri, baseUrls, options, area),
     findFile: (uri, baseUrls) => findFile(uri, baseUrls, options, area),
+    async removeAccount(account) {
+      await deleteContainers(db, account)
+      for (const id of await listBlobIds(db, `${account}/`)) await area.removeUpload(id)
+    },
     async sweep(nowMs) {
       await area.sweepUploads(nowMs)
       await pushes.sweep()
@@ -104,10 +113,10 @@ export async function openTransfer(options: OpenTransferOptions): Promise<Transf
 async function findBlob(
   uri: string,
   baseUrls: readonly string[],
-  { db, openDiskImage }: OpenTransferOptions,
+  { db, openDiskImage, findAccountOfHost }: OpenTransferOptions,
   area: UploadArea,
 ): Promise<FoundBlob> {
-  const where = parseSourceUri(uri, baseUrls)
+  const where = await readSourceUri(uri, baseUrls, findAccountOfHost)
   if (where.kind === 'push') {
     const push = await findUpload(db, where.id)
     if (push?.kind !== 'push') throw transferProblems.BlobNotFound({ name: where.id })
@@ -130,15 +139,28 @@ async function findBlob(
 async function findFile(
   uri: string,
   baseUrls: readonly string[],
-  { db }: OpenTransferOptions,
+  { db, findAccountOfHost }: OpenTransferOptions,
   area: UploadArea,
 ): Promise<FoundFile> {
-  const where = parseSourceUri(uri, baseUrls)
+  const where = await readSourceUri(uri, baseUrls, findAccountOfHost)
   if (where.kind === 'push') throw transferProblems.SourceUriInvalid({ reason: 'a push holds a disk, not a file.' })
   const upload = await findUploadByAddress(db, 'blob', where.address)
   if (!upload || upload.state !== 'complete') throw transferProblems.BlobNotFound({ name: where.name })
   const { sizeBytes, subscriptionId } = upload
   return { path: area.files.dataPath(upload.id), sizeBytes, subscriptionId }
+}
+
+/** `https://account.blob.suffix/container/blob` of an account of ours is the same blob as under this server's address. */
+async function readSourceUri(
+  uri: string,
+  baseUrls: readonly string[],
+  find: OpenTransferOptions['findAccountOfHost'],
+): Promise<SourceUri> {
+  const url = URL.parse(uri)
+  const account = url && (await find?.(url.host))
+  const base = baseUrls[0]
+  if (!url || account === undefined || base === undefined) return parseSourceUri(uri, baseUrls)
+  return parseSourceUri(`${new URL(base).origin}/blob/${account}${url.pathname}`, baseUrls)
 }
 
 type SourceUri =

@@ -13,6 +13,24 @@ export const transferProblems = defineProblems({
     say: () =>
       'The request carries neither a signed address nor a bearer token. Use the address as it was handed out, with its query, or send an Authorization header.',
   },
+  AuthorizationPermissionMismatch: {
+    kind: 'forbidden',
+    say: () =>
+      'The signature is good, but does not permit this operation on this resource. Ask for one with the permission.',
+  },
+  ContainerNotFound: {
+    kind: 'absent',
+    say: (f: { name: string }) => `The container '${f.name}' does not exist. Create it first.`,
+  },
+  ContainerAlreadyExists: {
+    kind: 'conflict',
+    say: (f: { name: string }) => `The container '${f.name}' already exists.  Use it, or choose another name.`,
+  },
+  OutOfRangeQueryParameterValue: {
+    kind: 'invalid',
+    say: (f: { parameter: string }) =>
+      `The query parameter '${f.parameter}' is out of range. Give a whole number from 1.`,
+  },
   BlobNotFound: {
     kind: 'absent',
     say: (f: { name: string }) => `There is no blob or upload '${f.name}'. Check the address, or upload it first.`,
@@ -140,7 +158,8 @@ export const transferProblems = defineProblems({
   CopySourceNotSupported: {
     kind: 'invalid',
     code: 'CannotVerifyCopySource',
-    say: () => 'Copying from another address is not supported. Send the bytes in the request body.',
+    say: () =>
+      'Blobs are copied from addresses of this server only: another blob, or a disk that beginGetAccess gave an address for. Send the bytes in the request body.',
   },
   UnsupportedOperation: {
     kind: 'methodNotAllowed',

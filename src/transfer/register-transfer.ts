@@ -7,6 +7,7 @@ import { drainRest, problemOfError, sendProblem, statusOfKind } from '../http/pr
 import type { Authenticator } from '../identity/authenticator.ts'
 import type { Authorizer } from '../identity/authorizer.ts'
 import type { DiskStores } from '../store/disk-store.ts'
+import type { FindAccount } from './account.ts'
 import type { AddressSigner } from './address-signer.ts'
 import { registerBlobRoutes } from './blob-routes.ts'
 import { registerDiskRoutes } from './disk-routes.ts'
@@ -26,8 +27,12 @@ export interface TransferDeps {
   readonly authenticate: Authenticator
   readonly authorize: Authorizer
   readonly baseUrlOf: (request: FastifyRequest) => string
+  /** Under which clients reach this server besides the address of their request. */
+  readonly ownAddresses: readonly string[]
   /** Owns blobs whose writer names no subscription. */
   readonly defaultSubscriptionId: string
+  /** Storage accounts that are resources; blobs of other names are the open upload area's. */
+  readonly findAccount: FindAccount
   /** The file of a log that was signed with `signLogAddress`, or undefined. */
   readonly findLog: (name: string) => Promise<{ readonly path: string } | undefined>
 }

@@ -34,6 +34,11 @@ export function isSignedQuery(query: URLSearchParams): boolean {
   return query.has('sig')
 }
 
+/** Whether it is one of ours: Azure's signatures have no grant id. */
+export function isOwnQuery(query: URLSearchParams): boolean {
+  return query.has('sig') && query.has('gi')
+}
+
 /**
  * Checks a signed query against the thing and right that the request needs; throws AuthenticationFailed (403, as Azure
  * Storage does) with a reason that tells nothing about the key. Unknown parameters (`comp`, `timeout` …) are ignored:

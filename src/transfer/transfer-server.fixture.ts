@@ -78,6 +78,8 @@ export async function startTransferServer(options: ServerOptions = {}): Promise<
     stores,
     baseUrlOf,
     defaultSubscriptionId: subscriptionId,
+    findAccount: async () => undefined,
+    ownAddresses: [],
     authenticate: async (header) => {
       if (header !== `Bearer ${token}`) throw new Problem('unauthenticated', 'InvalidAuthenticationToken', 'no')
       return { objectId: 'o', tenantId: 't', name: 'n', kind: 'servicePrincipal', appId: 'a', roles: [] }

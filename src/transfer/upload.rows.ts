@@ -126,7 +126,7 @@ function toRow(upload: Upload): UploadTable {
   }
 }
 
-function parseUpload(row: UploadTable): Upload {
+export function parseUpload(row: UploadTable): Upload {
   return {
     id: row.id,
     kind: row.kind as UploadKind,

@@ -174,7 +174,10 @@ suite('disks, snapshots and signed addresses on the wire', () => {
       body.value?.map(({ name }) => name),
       ['byLatest', 'byVersion', 'empty', 'pages', 'plain', 'restored'],
     )
-    await wire.arm.must('PATCH', at('disks/restored'), { tags: { kept: 'yes' }, properties: { diskSizeGB: 4 } })
+    await wire.arm.must('PATCH', at('disks/empty'), { properties: { diskSizeGB: 4 } })
+    const larger = (await wire.arm.call('GET', at('disks/empty'))).body.properties
+    assert.equal((larger as { diskSizeBytes?: number }).diskSizeBytes, 4 * 1024 ** 3, 'it really grows')
+    await wire.arm.must('PATCH', at('disks/restored'), { tags: { kept: 'yes' } })
     const grown = (await wire.arm.call('GET', at('disks/restored'))).body
     assert.deepEqual(grown.tags, { kept: 'yes' })
     await wire.arm.must('DELETE', at('disks/plain'))
