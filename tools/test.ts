@@ -33,8 +33,11 @@ const run = (args: readonly string[]): number => {
   })
   return done.status ?? 1
 }
-const tests = run(['--test-concurrency=2', '--test-timeout=480000', ...files])
-// Over the traffic of the tests that just ran: every request and answer against Azure's published schemas.
-const contract = run(['test/openapi/published-contract.check.ts'])
+const recorder = `--import=${join(toolConfig.root, 'test/support/record-problems.ts')}`
+const tests = run([recorder, '--test-concurrency=2', '--test-timeout=480000', ...files])
+// Over what the tests just left: every request and answer against Azure's published schemas; every error code provoked.
+const checks = ['test/openapi/published-contract.check.ts']
+if (folders.length === 0) checks.push('test/wire/provoked-codes.check.ts')
+const afterwards = run(checks)
 rmSync(traffic, { recursive: true, force: true })
-process.exit(tests === 0 ? contract : tests)
+process.exit(tests === 0 ? afterwards : tests)

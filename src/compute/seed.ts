@@ -15,7 +15,7 @@ export interface Provision {
 export function takeSecrets(draft: Draft): { readonly draft: Draft; readonly provision: Provision } {
   const { osProfile } = draft.properties
   if (!isJsonObject(osProfile)) return { draft, provision: {} }
-  const { adminPassword, customData, secrets: _secrets, ...rest } = osProfile
+  const { adminPassword, customData, ...rest } = osProfile
   const text = (value: Json | undefined): string | undefined => (typeof value === 'string' ? value : undefined)
   return {
     draft: { ...draft, properties: { ...draft.properties, osProfile: rest } },

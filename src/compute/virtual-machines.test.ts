@@ -125,6 +125,8 @@ test('a generalized image needs an osProfile and a specialized one refuses it, i
     assert.equal(await world.get(vmId), undefined)
   }
   await withImage(world, { osState: 'Generalized' })
+  const vaults = body({}, { osProfile: { ...osProfile, secrets: [{ sourceVault: { id: 'v' } }] } })
+  await assert.rejects(world.put(vmId, vaults), { code: 'BadRequest', target: 'osProfile.secrets' })
   await world.put(vmId, body({}, { osProfile }))
   assert.ok(!JSON.stringify(await world.get(vmId)).match(/secret|c2VjcmV0/))
   const seed = provider.started[0]?.seedIsoPath

@@ -263,6 +263,12 @@ function checkOsProfile(image: ResolvedImage, properties: VirtualMachineProperti
     throw computeProblems.RequiredParameterMissing({ parameter }, { target: parameter })
   if (image.osState === 'Specialized' && isGiven)
     throw computeProblems.ParameterNotAllowed({ parameter }, { target: parameter })
+  const { secrets } = properties.osProfile ?? {}
+  if (Array.isArray(secrets) && secrets.length > 0)
+    throw computeProblems.VmUnsupported(
+      { what: 'Handing out certificates from a key vault', instead: 'Leave osProfile.secrets out or empty.' },
+      { target: 'osProfile.secrets' },
+    )
 }
 
 /** The OS disk, the image's data disks, then empty ones that the request adds. */

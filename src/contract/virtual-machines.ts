@@ -82,7 +82,8 @@ const osProfile = part(
       { ...open, kept: true },
     ),
     windowsConfiguration: anyJson({ kept: true }),
-    secrets: anyJson({ writeOnly: true, kept: true }),
+    /** Addresses of certificates in vaults, no secrets themselves: shown, as in Azure. */
+    secrets: anyJson({ kept: true }),
     allowExtensionOperations: flag({ kept: true }),
   },
   { ...open, kept: true },

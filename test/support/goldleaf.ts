@@ -12,9 +12,11 @@ const run = promisify(execFile)
 const root = join(import.meta.dirname, '../..')
 const node = process.execPath
 const command = join(root, 'bin/goldleaf.ts')
-/** Where the traffic of the tests is kept (tools/test.ts), each server writes down what it is asked and answers. */
-const recorder =
-  process.env['GOLDLEAF_TRAFFIC'] === undefined ? [] : ['--import', join(root, 'test/openapi/record-traffic.ts')]
+/** Where `npm test` keeps a record (tools/test.ts): servers write down what they are asked and answer, all of it their problems. */
+const isRecorded = process.env['GOLDLEAF_TRAFFIC'] !== undefined
+const preload = (file: string): readonly string[] => (isRecorded ? ['--import', join(root, 'test', file)] : [])
+const problemRecorder = preload('support/record-problems.ts')
+const recorder = [...problemRecorder, ...preload('openapi/record-traffic.ts')]
 
 export interface GoldleafEnvironment {
   readonly endpoint: string
@@ -101,7 +103,7 @@ async function readyLine(child: ChildProcess, log: () => string): Promise<Endpoi
 export async function runGoldleaf(
   args: readonly string[],
 ): Promise<{ readonly stdout: string; readonly stderr: string }> {
-  return run(node, [command, ...args], { maxBuffer: 64 * 1024 * 1024, cwd: root })
+  return run(node, [...problemRecorder, command, ...args], { maxBuffer: 64 * 1024 * 1024, cwd: root })
 }
 
 /** Lets this process's https clients trust a server's own certificate authority. */
