@@ -31,7 +31,7 @@ if (folder !== undefined) {
     load(url, context, nextLoad) {
       const loaded = nextLoad(url, context)
       if (!url.startsWith('file:') || fileURLToPath(url) !== problemFile) return loaded
-      const text = String(loaded.source)
+      const text = Buffer.from((loaded.source ?? '') as Uint8Array).toString()
       if (!text.includes(constructorEnd)) throw new Error(`${problemFile} has no place to note problems any more`)
       const call = 'globalThis.__goldleafNoteProblem(kind, code, this.stack)'
       return { ...loaded, source: text.replace(constructorEnd, `${constructorEnd}    ${call}\n`) }
