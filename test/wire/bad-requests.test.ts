@@ -407,27 +407,5 @@ suite('bad requests on the wire', () => {
         says: /'a\/b'/,
       }),
     ],
-    [
-      'what this server cannot do yet: sharing',
-      () => ({
-        why: '',
-        path: gallery('new'),
-        body: { ...here, properties: { sharingProfile: { permissions: 'Groups' } } },
-        status: 400,
-        code: 'OperationNotAllowed',
-        says: /'Groups' is not supported by this server yet\. Leave sharingProfile out/,
-      }),
-    ],
-    [
-      'soft delete',
-      () => ({
-        why: '',
-        path: gallery('new'),
-        body: { ...here, properties: { softDeletePolicy: { isSoftDeleteEnabled: true } } },
-        status: 400,
-        code: 'OperationNotAllowed',
-        says: /Soft delete is not supported by this server yet/,
-      }),
-    ],
   ])
 })
