@@ -1,8 +1,7 @@
 import type { EventEmitter } from 'node:events'
 import { IncomingMessage } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { Provider, errors, interactionPolicy } from 'oidc-provider'
-import type { Account, Configuration, KoaContextWithOIDC } from 'oidc-provider'
+import type { Account, Configuration, KoaContextWithOIDC, errors, interactionPolicy } from 'oidc-provider'
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Directory } from '../directory/directory.ts'
@@ -13,6 +12,7 @@ import { findClient } from './clients.ts'
 import type { Authority } from './clients.ts'
 import { createGrant, grantedResources, offlineScope, openidScopes, resourceServerOf } from './grants.ts'
 import type { KeyRing } from './keys.ts'
+import { Check, InvalidTarget, Provider, basePolicy } from './oidc-library.ts'
 import { deviceCodePage, deviceConfirmPage, messagePage, signOutPage } from './pages.ts'
 import type { Page } from './pages.ts'
 import type { Asked, EndpointForm } from './resource.ts'
@@ -305,7 +305,7 @@ function features({ directory }: IssuerDeps): NonNullable<Configuration['feature
       // Of those granted, the one that was asked for first.
       defaultResource: (_ctx, _client, oneOf) => oneOf?.[0] ?? grantedResources[0] ?? '',
       getResourceServerInfo: (_ctx, resource) => {
-        if (!grantedResources.includes(resource)) throw new errors.InvalidTarget()
+        if (!grantedResources.includes(resource)) throw new InvalidTarget()
         return resourceServerOf(resource)
       },
       useGrantedResource: () => true,
@@ -368,12 +368,12 @@ function deviceProblem(error: Error): string {
 
 /** Nothing to consent to: which programs may be used in a tenant is its administrators' choice. */
 function signInPolicy(): interactionPolicy.DefaultPolicy {
-  const policy = interactionPolicy.base()
+  const policy = basePolicy()
   policy.remove('consent')
   policy
     .get('login')
     ?.checks.add(
-      new interactionPolicy.Check(
+      new Check(
         'no_account',
         'the signed-in person has no account in this tenant',
         'login_required',

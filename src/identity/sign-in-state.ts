@@ -1,9 +1,9 @@
-import { errors } from 'oidc-provider'
 import type { Adapter, AdapterPayload } from 'oidc-provider'
 import type { Clock } from '../base/clock.ts'
 import { isJsonObject } from '../base/json.ts'
 import type { Db } from '../db/tables.ts'
 import type { Seal } from './keys.ts'
+import { InvalidGrant } from './oidc-library.ts'
 import {
   consumeState,
   deleteExpiredState,
@@ -16,7 +16,7 @@ import {
 import type { SignInStateRow } from './sign-in-state.rows.ts'
 
 /**
- * For so long a refresh token that was just used may be used again: az runs side by side from one token cache, and two
+ * A used refresh token is refused. For so long it is nothing worse: az runs side by side from one token cache, and two
  * that refresh at the same moment are no thieves. Afterwards a second use revokes all that came of that sign-in.
  */
 export const refreshLeewayMs = 10_000
@@ -69,8 +69,8 @@ export function createSignInState({ db, seal, clock }: { db: Db; seal: Seal; clo
       findByUid: async (uid) => read(await findState(db, kind, 'uid_hash', seal.hide(uid))),
       findByUserCode: async (code) => read(await findState(db, kind, 'user_code_hash', seal.hide(code))),
       async consume(id) {
-        const isFirst = await consumeState(db, kind, seal.hide(id), clock.now())
-        if (!isFirst && kind !== 'RefreshToken') throw new errors.InvalidGrant('already consumed')
+        // Before anything is issued: of uses side by side one gets tokens.
+        if (!(await consumeState(db, kind, seal.hide(id), clock.now()))) throw new InvalidGrant('redeemed just now')
       },
       destroy: (id) => deleteState(db, kind, seal.hide(id)),
       revokeByGrantId: (grantId) => deleteStateOfGrant(db, seal.hide(grantId)),

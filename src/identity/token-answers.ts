@@ -52,6 +52,11 @@ export function azureDeviceAnswer(body: Body, form: EndpointForm): Body {
 const invalidGrants: readonly (readonly [pattern: RegExp, code: number, message: string])[] = [
   [/expired/, 70008, 'The provided authorization code or refresh token has expired. Sign in again.'],
   [
+    /redeemed just now/,
+    54005,
+    'The authorization code or refresh token was redeemed a moment ago, by another request.',
+  ],
+  [
     /already (?:used|consumed)/,
     54005,
     'The authorization code or refresh token was already redeemed. What came of that sign-in is revoked; sign in again.',
