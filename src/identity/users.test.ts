@@ -281,7 +281,10 @@ suite('users sign in', () => {
   test('of uses of a refresh token side by side, one gets tokens', async () => {
     const { refresh_token: token } = (await passwordGrant()).json()
     const answers = await Promise.all([1, 2, 3, 4].map(() => refresh(token)))
-    assert.deepEqual(answers.map(({ statusCode }) => statusCode).toSorted(), [200, 400, 400, 400])
+    assert.deepEqual(
+      answers.map(({ statusCode }) => statusCode).toSorted((one, other) => one - other),
+      [200, 400, 400, 400],
+    )
     const winner = answers.find(({ statusCode }) => statusCode === 200)
     assert.equal((await refresh(winner?.json().refresh_token)).statusCode, 200, 'the others have not revoked it')
   })
