@@ -169,7 +169,8 @@ async function removeGroup(parts: AccessParts, call: ExtensionCall): Promise<Ext
     await dropAccessBelow(tx, managementGroupScope(group.key))
     await deleteManagementGroup(tx, tenantId, group.key)
   })
-  return { kind: 'shown', body: showGroup(index, group) }
+  // Azure's clients take 202 or 204 here, and no 200.
+  return { kind: 'nothing' }
 }
 
 export function managementGroupSubscriptionsBehaviour(parts: AccessParts): ExtensionBehaviour {

@@ -128,7 +128,7 @@ export function checkAccessBehaviour(parts: AccessParts): ExtensionBehaviour {
           actionId: id,
           isDataAction: isData,
           accessDecision: allowed ? 'Allowed' : 'NotAllowed',
-          roleAssignment: decision.allowed ? flat(showAssignment(decision.assignment, call.apiVersion)) : null,
+          roleAssignment: decision.allowed ? flat(showAssignment(decision.assignment, call)) : null,
           denyAssignment: null,
           timeToLiveInMs: 0,
         }

@@ -59,7 +59,7 @@ async function listAssignments(parts: AccessParts, call: ExtensionCall): Promise
   const value = [...above, ...below]
     .filter((one) => principalId === undefined || one.principalId === principalId)
     .filter((one) => principals === undefined || principals.has(one.principalId))
-    .map((one) => showAssignment(one, call.apiVersion))
+    .map((one) => showAssignment(one, call))
   return { kind: 'shown', body: { value } }
 }
 
@@ -122,7 +122,7 @@ async function writeAssignment(parts: AccessParts, call: ExtensionCall): Promise
     await checkLimit(call, (where) => countAssignmentsOf(tx, tenantId, where))
     if (!(await insertAssignment(tx, tenantId, assignment))) throw accessProblems.RoleAssignmentExists({})
   })
-  return { kind: 'created', body: showAssignment(assignment, call.apiVersion) }
+  return { kind: 'created', body: showAssignment(assignment, call) }
 }
 
 async function updateAssignment(
@@ -142,7 +142,7 @@ async function updateAssignment(
   }
   await parts.db.transaction().execute((tx) => describeAssignment(tx, call.caller.tenantId, before.name, after))
   // 201 also here: clients of 2015 to 2022 accept nothing else for a PUT.
-  return { kind: 'created', body: showAssignment(after, call.apiVersion) }
+  return { kind: 'created', body: showAssignment(after, call) }
 }
 
 /** 200 with what was deleted, 204 where there was nothing (CLIENTS.md: az parses the body of a 200). */
@@ -233,19 +233,25 @@ async function checkLimit(
 }
 
 function shown(call: ExtensionCall, assignment: RoleAssignment): ExtensionResult {
-  return { kind: 'shown', body: showAssignment(assignment, call.apiVersion) }
+  return { kind: 'shown', body: showAssignment(assignment, call) }
 }
 
 export function assignmentId({ scope, name }: RoleAssignment): string {
   return `${scope === '/' ? '' : scope}/providers/Microsoft.Authorization/roleAssignments/${name}`
 }
 
-/** As the api-version has it: the type of the principal since 2018-09, what conditions need since 2020. */
-export function showAssignment(assignment: RoleAssignment, apiVersion: string): JsonObject {
+/**
+ * As the api-version has it: the type of the principal since 2018-09, what conditions need since 2020. Roles given above
+ * subscriptions are named below the one that is asked about, where clients know their names from.
+ */
+export function showAssignment(
+  assignment: RoleAssignment,
+  { apiVersion, scope: asked }: Pick<ExtensionCall, 'apiVersion' | 'scope'>,
+): JsonObject {
   const { name, scope, principalId, principalType, roleId, createdBy, updatedBy } = assignment
   return {
     properties: {
-      roleDefinitionId: roleDefinitionId(roleId, findSubscriptionId(scope)),
+      roleDefinitionId: roleDefinitionId(roleId, findSubscriptionId(scope) ?? asked.subscriptionId),
       principalId,
       ...(apiVersion >= '2018-09-01' ? { principalType } : {}),
       scope,

@@ -14,6 +14,7 @@ import { createApplication, createServicePrincipal } from '../directory/applicat
 import { parseKey } from '../directory/credentials.ts'
 import { createUser } from '../directory/users.ts'
 import { createAuthenticator } from '../identity/authenticator.ts'
+import { signInWithDeviceCode } from '../identity/browser.fixture.ts'
 import { makeCertificate } from '../identity/certificates.fixture.ts'
 import { openIdentity } from '../identity/identity.fixture.ts'
 import type { TestIdentity } from '../identity/identity.fixture.ts'
@@ -103,40 +104,11 @@ suite('@azure/identity signs in over HTTPS, trusting only our authority', () => 
       ...options(),
       tenantId: home.tenantId,
       userPromptCallback: ({ verificationUri, userCode }) => {
-        person = signInAtPage(verificationUri, userCode, userPrincipalName)
+        person = signInWithDeviceCode(verificationUri, userCode, { username: userPrincipalName, password })
       },
     })
     const { token } = await credential.getToken(`${base}/.default`)
     assert.match((await person) ?? '', /You are signed in/)
     assert.equal((await callerOf(token)).upn, userPrincipalName)
   })
-
-  /** A browser without scripts: answers the last page. */
-  async function signInAtPage(address: string, code: string, username: string): Promise<string> {
-    const cookies = new Map<string, string>()
-    const visit = async (url: string, form?: URLSearchParams): Promise<{ url: string; html: string }> => {
-      const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join('; ')
-      const answer = await fetch(url, {
-        redirect: 'manual',
-        headers: { accept: 'text/html', cookie },
-        ...(form === undefined ? {} : { method: 'POST', body: form }),
-      })
-      for (const line of answer.headers.getSetCookie()) {
-        const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? []
-        if (value !== '') cookies.set(name, value)
-      }
-      const to = answer.headers.get('location')
-      return to === null ? { url, html: await answer.text() } : visit(new URL(to, url).href)
-    }
-    const submit = (page: { url: string; html: string }, fields: Record<string, string>) => {
-      const form = new URLSearchParams(fields)
-      for (const [, name = '', value = ''] of page.html.matchAll(/type="hidden" name="(\w+)" value="([^"]*)"/g))
-        form.set(name, value)
-      return visit(new URL(/action="([^"]*)"/.exec(page.html)?.[1] ?? '', page.url).href, form)
-    }
-    const enter = await visit(address)
-    const confirm = await submit(enter, { user_code: code })
-    const page = await submit(confirm, { confirm: 'yes' })
-    return (await submit(page, { username, password })).html
-  }
 })

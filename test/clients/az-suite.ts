@@ -3,10 +3,12 @@ import { startGoldleaf } from '../support/goldleaf.ts'
 import type { RunningGoldleaf } from '../support/goldleaf.ts'
 import { openAz } from './az.ts'
 import type { Az, AzInstallation } from './az.ts'
+import { walkAccess } from './az-access.ts'
 import { walkDefinitions, walkDeletion, walkVersions } from './az-galleries.ts'
 import { walkDirectory } from './az-directory.ts'
 import { walkApplications, walkRegistrations } from './az-artifacts.ts'
 import { walkCommunity, walkDirectSharing } from './az-sharing.ts'
+import { walkLogins } from './az-logins.ts'
 import { walkSignIn } from './az-sign-in.ts'
 import { clientSuite } from './client-report.ts'
 import { uploadPackage, uploadVhd } from './uploads.ts'
@@ -37,6 +39,8 @@ export function azSuite(
     }
     walkSignIn(walk, () => server)
     walkDirectory(walk, () => server)
+    walkLogins({ ...walk, server: () => server, installation })
+    walkAccess({ ...walk, server: () => server, installation })
     walkDefinitions(walk)
     walkVersions(walk)
     walkDirectSharing(walk, () => server)

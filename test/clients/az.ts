@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process'
 import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import type { RunningGoldleaf } from '../support/goldleaf.ts'
 
 /** One installed az: Debian's own on this system, or another in a chroot. */
@@ -27,6 +28,8 @@ export interface Az extends AsyncDisposable {
   run(...args: readonly string[]): Promise<AzDocument>
   /** Runs it to its end, whatever that is. */
   attempt(...args: readonly string[]): Promise<AzResult>
+  /** Runs it with all that it has to say to a person, and hands over each line of that as it comes. */
+  converse(onLine: (line: string) => void, ...args: readonly string[]): Promise<AzResult>
   /** Writes a file that az can read; answers the name to give it. */
   file(name: string, text: string): Promise<string>
 }
@@ -37,7 +40,14 @@ export type AzDocument = any
 
 const timeoutMs = 120_000
 
-export async function openAz(installation: AzInstallation, server: Pick<RunningGoldleaf, 'env'>): Promise<Az> {
+/** How az is told of a cloud: every address in a file, or the one from which it finds the others. */
+export type Registration = 'file' | 'address'
+
+export async function openAz(
+  installation: AzInstallation,
+  server: Pick<RunningGoldleaf, 'env'>,
+  registration: Registration = 'file',
+): Promise<Az> {
   const inside = await mkdtemp(
     join(installation.chroot === undefined ? tmpdir() : join(installation.chroot, 'tmp'), 'az-'),
   )
@@ -57,16 +67,19 @@ export async function openAz(installation: AzInstallation, server: Pick<RunningG
     ...(installation.chroot === undefined ? { PYTHONPATH: join(import.meta.dirname, 'az-2.45-shim') } : {}),
   }
   const [program = '', ...before] = commandOf(installation)
-  const attempt = (...args: readonly string[]): Promise<AzResult> =>
+  const execute = (args: readonly string[], onLine?: (line: string) => void): Promise<AzResult> =>
     new Promise((resolve) => {
       const options = { env: environment, timeout: timeoutMs, maxBuffer: 64 * 1024 * 1024 }
-      execFile(program, [...before, ...args, '--only-show-errors', '-o', 'json'], options, (error, stdout, stderr) => {
+      const child = execFile(program, [...before, ...args, '-o', 'json'], options, (error, stdout, stderr) => {
         const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 1
         resolve({ code, json: parse(stdout), stdout, stderr })
       })
+      if (onLine && child.stderr) createInterface(child.stderr).on('line', onLine)
     })
+  const attempt = (...args: readonly string[]): Promise<AzResult> => execute([...args, '--only-show-errors'])
   const az: Az = {
     attempt,
+    converse: (onLine, ...args) => execute(args, onLine),
     async run(...args) {
       const { code, json, stdout, stderr } = await attempt(...args)
       assert.equal(code, 0, `az ${args.join(' ')}\n${stderr}${stdout}`)
@@ -80,7 +93,7 @@ export async function openAz(installation: AzInstallation, server: Pick<RunningG
       await rm(inside, { recursive: true, force: true })
     },
   }
-  await registerCloud(az, installation, server)
+  await registerCloud(az, installation, server, registration)
   return az
 }
 
@@ -94,8 +107,14 @@ async function registerCloud(
   az: Az,
   { authority }: AzInstallation,
   { env }: Pick<RunningGoldleaf, 'env'>,
+  registration: Registration,
 ): Promise<void> {
   const base = env.endpoint
+  if (authority === 'plain') await az.run('config', 'set', 'core.instance_discovery=false')
+  if (registration === 'address') {
+    await az.run('cloud', 'register', '-n', 'Goldleaf', '--endpoint-resource-manager', base)
+    return void (await az.run('cloud', 'set', '-n', 'Goldleaf'))
+  }
   const endpoints = {
     resourceManager: base,
     activeDirectory: authority === 'adfs' ? `${base}/adfs` : base,
@@ -107,7 +126,6 @@ async function registerCloud(
   }
   const suffixes = { storageEndpoint: 'blob.goldleaf.local', keyvaultDns: '.vault.goldleaf.local' }
   const file = await az.file('cloud.json', JSON.stringify({ endpoints, suffixes }))
-  if (authority === 'plain') await az.run('config', 'set', 'core.instance_discovery=false')
   await az.run('cloud', 'register', '-n', 'Goldleaf', '--cloud-config', `@${file}`)
   await az.run('cloud', 'set', '-n', 'Goldleaf')
 }
