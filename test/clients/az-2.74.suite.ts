@@ -4,4 +4,9 @@ import { azSuite } from './az-suite.ts'
 // tools/test-clients.ts lays it down: Debian 13 in a folder, nothing of this system is changed.
 const chroot = join(import.meta.dirname, '../../.cache/chroots/trixie')
 
-azSuite('az 2.74.0 (Debian 13, in a chroot)', 'az-2.74', { authority: 'plain', chroot, noWaitSends: false })
+azSuite('az 2.74.0 (Debian 13, in a chroot)', 'az-2.74', {
+  authority: 'plain',
+  chroot,
+  certificateOption: '--certificate',
+  noWaitSends: false,
+})

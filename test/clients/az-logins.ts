@@ -16,6 +16,11 @@ interface LoginWalk extends Pick<AzWalk, 'az' | 'step'> {
 /** The ways to sign in, each by an az of its own, and what is seen by whom nothing was given. */
 export function walkLogins({ az, step, server, installation }: LoginWalk): void {
   const another = (registration?: Registration): Promise<Az> => openAz(installation, server(), registration)
+  /**
+   * A password goes to an authority of ADFS's form: for any other MSAL first asks for the kind of account, and leaves
+   * out the port of where it asks (`Authority.user_realm_discovery`).
+   */
+  const anotherPerson = (): Promise<Az> => openAz({ ...installation, authority: 'adfs' }, server())
   const scope = (): string => `/subscriptions/${server().env.subscriptionId}`
   const give = (verb: 'create' | 'delete'): Promise<unknown> =>
     az().run('role', 'assignment', verb, '--assignee', dora.username, '--role', 'Reader', '--scope', scope())
@@ -31,7 +36,8 @@ export function walkLogins({ az, step, server, installation }: LoginWalk): void 
   step('login --service-principal (certificate)', async () => {
     const made = await az().run('ad', 'sp', 'create-for-rbac', '-n', 'keyed', '--create-cert', ...roleAt(scope()))
     await using keyed = await another()
-    const account = ['-u', made.appId, '-p', made.fileWithCertAndPrivateKey, '--tenant', made.tenant]
+    const proof = [installation.certificateOption, made.fileWithCertAndPrivateKey]
+    const account = ['-u', made.appId, ...proof, '--tenant', made.tenant]
     const [only] = await keyed.run('login', '--service-principal', ...account)
     assert.deepEqual([only.id, only.user.name], [server().env.subscriptionId, made.appId])
     await keyed.run('group', 'list')
@@ -40,25 +46,25 @@ export function walkLogins({ az, step, server, installation }: LoginWalk): void 
   })
   step('login -u -p (wrong password)', async () => {
     await az().run('ad', 'user', 'create', '--display-name', 'Dora', ...createdAs(dora))
-    await using person = await another()
+    await using person = await anotherPerson()
     const { code, stderr } = await person.attempt('login', '-u', dora.username, '-p', 'wrong')
     assert.equal(code, 1)
     assert.match(stderr, /AADSTS50126/)
   })
   step('login -u -p (no subscription)', async () => {
-    await using person = await another()
+    await using person = await anotherPerson()
     const { code, stderr } = await person.attempt(...asDora)
     assert.equal(code, 1)
     assert.match(stderr, /No subscriptions found/)
   })
   step('login --allow-no-subscriptions', async () => {
-    await using person = await another()
+    await using person = await anotherPerson()
     const [only] = await person.run(...asDora, '--allow-no-subscriptions')
     assert.deepEqual([only.id, only.name], [server().env.tenantId, 'N/A(tenant level account)'])
   })
   step('login -u -p', async () => {
     await give('create')
-    await using person = await another()
+    await using person = await anotherPerson()
     const [only] = await person.run(...asDora)
     assert.deepEqual([only.id, only.user], [server().env.subscriptionId, { name: dora.username, type: 'user' }])
     assert.equal((await person.run('ad', 'signed-in-user', 'show')).userPrincipalName, dora.username)
@@ -84,7 +90,7 @@ export function walkLogins({ az, step, server, installation }: LoginWalk): void 
     assert.deepEqual(only?.user, { name: dora.username, type: 'user' })
   })
   step('two az from one token cache', async () => {
-    await using person = await another()
+    await using person = await anotherPerson()
     await person.run(...asDora)
     // Neither has a token for this yet: both redeem the one refresh token.
     const ask = (): Promise<unknown> => person.attempt('account', 'get-access-token', '--resource-type', 'ms-graph')
@@ -93,7 +99,7 @@ export function walkLogins({ az, step, server, installation }: LoginWalk): void 
     await person.run('group', 'list')
   })
   step('logout', async () => {
-    await using person = await another()
+    await using person = await anotherPerson()
     await person.run(...asDora)
     await person.run('logout')
     assert.deepEqual(await person.run('account', 'list'), [])

@@ -12,6 +12,8 @@ export interface AzInstallation {
   readonly chroot?: string
   /** What its authority is: 2.45 can only be told not to ask the public cloud by the ADFS form (CLIENTS.md). */
   readonly authority: 'adfs' | 'plain'
+  /** The option of `az login` that takes a program's certificate: `-p` until 2.66. */
+  readonly certificateOption: '-p' | '--certificate'
 }
 
 export interface AzResult {
