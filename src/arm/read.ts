@@ -2,8 +2,7 @@ import type { JsonObject } from '../base/json.ts'
 import { permissionOf } from '../contract/permissions.ts'
 import type { ResourceTypeDeclaration } from '../contract/resource-type.ts'
 import { resourceProblems } from '../resources/problems.ts'
-import { compareNames, sortByName } from '../resources/natural-order.ts'
-import { findResources, listChildNames, pageResources, type PageQuery } from '../resources/resource.rows.ts'
+import { pageChildren, pageResources, type PageQuery } from '../resources/resource.rows.ts'
 import type { Resource } from '../resources/resource.ts'
 import { listSubscriptions } from '../resources/subscription.rows.ts'
 import { getSubscription, param, requestContext, type Answer, type Call } from './call.ts'
@@ -56,22 +55,16 @@ export async function listUnderParent(
   const parent = await admit(engine, call, parentType, permissionOf(type, 'read'), type)
   await checkParentExists(engine, parent)
   const after = readSkipToken(call, parent.id.key)
-  const names = await listChildNames(engine.db, parent.id.key, type.type)
-  const sorted = sortByName(names)
   const afterName = after?.slice(after.lastIndexOf('/') + 1)
-  const start = afterName === undefined ? 0 : sorted.findIndex(({ name }) => compareNames(name, afterName) > 0)
-  const page = start < 0 ? [] : sorted.slice(start, start + engine.pageSize)
-  const rows = new Map(
-    (
-      await findResources(
-        engine.db,
-        page.map(({ key }) => key),
-      )
-    ).map((row) => [row.key, row]),
-  )
-  const resources = page.flatMap(({ key }) => rows.get(key) ?? [])
-  const hasMore = start >= 0 && start + engine.pageSize < sorted.length
-  return listAnswer(engine, call, type, resources, hasMore ? page.at(-1)?.key : undefined)
+  const limit = engine.pageSize
+  const found = await pageChildren(engine.db, {
+    parentKey: parent.id.key,
+    type: type.type,
+    afterName,
+    limit: limit + 1,
+  })
+  const page = found.slice(0, limit)
+  return listAnswer(engine, call, type, page, found.length > limit ? page.at(-1)?.key : undefined)
 }
 
 async function checkParentExists(engine: Engine, parent: Target): Promise<void> {

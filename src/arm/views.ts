@@ -1,7 +1,7 @@
 import { permissionOf } from '../contract/permissions.ts'
 import type { ResourceTypeDeclaration } from '../contract/resource-type.ts'
 import type { RequestContext, ResourceView } from '../resources/behaviour.ts'
-import { compareNames } from '../resources/natural-order.ts'
+import { compareNames } from '../base/natural-order.ts'
 import { resourceProblems } from '../resources/problems.ts'
 import { requestContext, type Answer, type Call } from './call.ts'
 import type { Engine } from './engine.ts'

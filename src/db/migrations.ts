@@ -10,6 +10,7 @@ import { replicaClasses } from './migrations/0006-replica-classes.ts'
 import { sharing } from './migrations/0007-sharing.ts'
 import { containers } from './migrations/0009-containers.ts'
 import { artifacts } from './migrations/0008-artifacts.ts'
+import { sortKey } from './migrations/0012-sort-key.ts'
 
 /**
  * The schema's history, oldest first. Column types are those that SQLite and PostgreSQL share: text, integer (32 bits),
@@ -27,4 +28,5 @@ export const migrations: readonly Migration[] = [
   sharing,
   artifacts,
   containers,
+  sortKey,
 ]

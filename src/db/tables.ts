@@ -77,6 +77,8 @@ export interface ResourceTable {
   /** Canonical spelling from the contract: `Microsoft.Compute/galleries/images`. */
   type: string
   name: string
+  /** `sortKeyOf(name)`: lists are ordered and paged by it. */
+  sort_key: string
   parent_key: string
   subscription_id: string
   resource_group_key: string

@@ -4,12 +4,13 @@ import type { JsonObject } from '../base/json.ts'
 import { storagePlaces, type RegionDirectory } from '../base/region.ts'
 import type { DbOrTx, Tx } from '../db/tables.ts'
 import type { ActionCall, ActionResult, Behaviour, Change } from '../resources/behaviour.ts'
-import { listChildren } from '../resources/resource.rows.ts'
+import type { Resource } from '../resources/resource.ts'
+import { listChildren, pageChildren } from '../resources/resource.rows.ts'
 import type { GalleryDependencies } from './dependencies.ts'
 import { checkFeatures } from './feature-rules.ts'
 import { checkQuota } from './quota.ts'
 import { resolveLatest } from './latest.ts'
-import type { Candidate, Latest } from './latest.ts'
+import type { Candidate, Latest, WhyNot } from './latest.ts'
 import { galleryProblems } from './problems.ts'
 import { emptyWith } from './recycle-bin.ts'
 import { listReplicasOf } from './replica.rows.ts'
@@ -67,22 +68,31 @@ function tripleOf(identifier: GalleryImageProperties['identifier']): string {
   return `${identifier.publisher}\n${identifier.offer}\n${identifier.sku}`.toLowerCase()
 }
 
-/** Reads what the rule of `latest` needs and applies it. */
+/** The latest is among the highest, unless many of those are excluded: then more are read at a time. */
+const firstLook = 10
+const furtherLook = 500
+const imageVersionType = 'Microsoft.Compute/galleries/images/versions'
+
+/** Reads from the highest version downwards and applies the rule of `latest`, until one is found. */
 export async function findLatest(
   definitionKey: string,
   region: string,
-  deps: ImageDependencies,
-  versionType?: string,
+  { db, regions }: ImageDependencies,
+  type = imageVersionType,
 ): Promise<Latest> {
-  return resolveLatest(await listCandidates(definitionKey, deps, versionType), region)
+  const passedOver = new Map<string, WhyNot>()
+  let afterName: string | undefined
+  for (let limit = firstLook; ; limit = furtherLook) {
+    const page = { parentKey: definitionKey, type, afterName, descending: true, limit }
+    const versions = await pageChildren(db, page)
+    const found = resolveLatest(await toCandidates(versions, { db, regions }), region)
+    for (const [name, why] of found.passedOver) passedOver.set(name, why)
+    if (found.name !== undefined || versions.length < limit) return { name: found.name, passedOver }
+    afterName = versions.at(-1)?.name
+  }
 }
 
-async function listCandidates(
-  definitionKey: string,
-  deps: ImageDependencies,
-  versionType = 'Microsoft.Compute/galleries/images/versions',
-): Promise<readonly Candidate[]> {
-  const versions = await listChildren(deps.db, definitionKey, versionType)
+async function toCandidates(versions: readonly Resource[], deps: ImageDependencies): Promise<readonly Candidate[]> {
   const replicas = await listReplicasOf(
     deps.db,
     versions.map((version) => version.key),
@@ -92,7 +102,7 @@ async function listCandidates(
 
 /** Our extension `$expand=Latest`: what `latest` is in each region and edge zone that some version names, and why not the others. */
 async function explainEverywhere(definitionKey: string, deps: ImageDependencies): Promise<readonly JsonObject[]> {
-  const all = await listCandidates(definitionKey, deps)
+  const all = await toCandidates(await listChildren(deps.db, definitionKey, imageVersionType), deps)
   const named = new Set(all.flatMap((version) => version.regions.map((region) => region.name)))
   return storagePlaces(deps.regions.all)
     .filter((place) => named.has(place.name))

@@ -26,11 +26,10 @@ export type WhyNot =
   | 'excludedFromLatest'
   | 'excludedInRegion'
   | 'deleting'
-  | 'older'
 
 export interface Latest {
   readonly name: string | undefined
-  /** Why each other version was passed over. */
+  /** Why each higher version was passed over, the highest first. */
   readonly passedOver: ReadonlyMap<string, WhyNot>
 }
 
@@ -40,14 +39,12 @@ export interface Latest {
  */
 export function resolveLatest(all: readonly Candidate[], region: string): Latest {
   const passedOver = new Map<string, WhyNot>()
-  const alive = all.filter((version) => {
+  for (const version of all.toSorted((a, b) => compareVersionNames(b.name, a.name))) {
     const why = rejection(version, region)
-    if (why) passedOver.set(version.name, why)
-    return !why
-  })
-  const [latest, ...older] = alive.toSorted((a, b) => compareVersionNames(b.name, a.name))
-  for (const version of older) passedOver.set(version.name, 'older')
-  return { name: latest?.name, passedOver }
+    if (why === undefined) return { name: version.name, passedOver }
+    passedOver.set(version.name, why)
+  }
+  return { name: undefined, passedOver }
 }
 
 function rejection(version: Candidate, region: string): WhyNot | undefined {

@@ -1,19 +1,20 @@
 import type { DbOrTx } from '../db/tables.ts'
-import { listChildNames } from '../resources/resource.rows.ts'
+import { pageChildren } from '../resources/resource.rows.ts'
 import type { Resource } from '../resources/resource.ts'
 import { listReplicasOf } from './replica.rows.ts'
 import type { Replica } from './replica.rows.ts'
-import { compareVersionNames } from '../contract/names.ts'
+
+/** How many neighbours are looked at, each way. */
+const nearest = 20
 
 /**
  * The root to compare with before any look-up: the nearest other version of the same definition whose same disk is
  * complete in the same store. Nearest below in number is most alike; else the lowest above.
  */
 export async function findParentRoot(db: DbOrTx, version: Resource, replica: Replica): Promise<string | undefined> {
-  const siblings = (await listChildNames(db, version.parentKey, version.type))
-    .filter((sibling) => sibling.key !== version.key)
-    .toSorted((a, b) => nearness(a.name, b.name, version.name))
-    .slice(0, 20)
+  const page = { parentKey: version.parentKey, type: version.type, afterName: version.name, limit: nearest }
+  const below = await pageChildren(db, { ...page, descending: true })
+  const siblings = [...below, ...(await pageChildren(db, page))].slice(0, nearest)
   const held = await listReplicasOf(
     db,
     siblings.map((sibling) => sibling.key),
@@ -30,11 +31,4 @@ export async function findParentRoot(db: DbOrTx, version: Resource, replica: Rep
     if (match?.root !== undefined) return match.root
   }
   return undefined
-}
-
-/** Sorts versions below `name` first, the highest of them in front; then those above, the lowest in front. */
-function nearness(a: string, b: string, name: string): number {
-  const isBelow = (candidate: string): boolean => compareVersionNames(candidate, name) < 0
-  if (isBelow(a) !== isBelow(b)) return isBelow(a) ? -1 : 1
-  return isBelow(a) ? compareVersionNames(b, a) : compareVersionNames(a, b)
 }

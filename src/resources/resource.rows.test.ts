@@ -7,8 +7,9 @@ import {
   findResource,
   findResources,
   insertResource,
-  listChildNames,
   listSomeChildren,
+  type ChildPage,
+  pageChildren,
   pageResources,
   updateResource,
 } from './resource.rows.ts'
@@ -69,14 +70,19 @@ test('a write or removal happens only if etag and operation are what was read', 
 
 test('children, pages and many keys', async () => {
   const { db } = database
-  for (const name of ['x1', 'x2', 'x3']) await insertResource(db, resource(name, { parentKey: '/x', type: 'A.B/x' }))
-  assert.deepEqual((await listChildNames(db, '/x', 'A.B/x')).map(({ name }) => name).sort(), ['x1', 'x2', 'x3'])
-  assert.equal((await listChildNames(db, '/x', 'A.B/other')).length, 0)
+  for (const name of ['x10', 'x2', 'x1']) await insertResource(db, resource(name, { parentKey: '/x', type: 'A.B/x' }))
+  const names = async (page: Partial<ChildPage>): Promise<string[]> =>
+    (await pageChildren(db, { parentKey: '/x', type: 'A.B/x', limit: 2, ...page })).map(({ name }) => name)
+  assert.deepEqual(await names({}), ['x1', 'x2'])
+  assert.deepEqual(await names({ afterName: 'x2' }), ['x10'])
+  assert.deepEqual(await names({ descending: true }), ['x10', 'x2'])
+  assert.deepEqual(await names({ descending: true, afterName: 'X2' }), ['x1'])
+  assert.deepEqual(await names({ type: 'A.B/other' }), [])
   assert.equal((await listSomeChildren(db, '/x', 2)).length, 2)
   const page = await pageResources(db, { subscriptionId: 's', type: 'A.B/x', afterKey: '/p/x1', limit: 5 })
   assert.deepEqual(
     page.map(({ name }) => name),
-    ['x2', 'x3'],
+    ['x10', 'x2'],
   )
   const keys = Array.from({ length: 1200 }, (_, index) => `/p/x${index}`)
   assert.equal((await findResources(db, keys)).length, 3)

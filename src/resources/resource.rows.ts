@@ -1,5 +1,6 @@
 import type { Selectable } from 'kysely'
 import type { JsonObject } from '../base/json.ts'
+import { sortKeyOf } from '../base/natural-order.ts'
 import type { DbOrTx, ResourceTable } from '../db/tables.ts'
 import type { ProvisioningState, Resource } from './resource.ts'
 
@@ -113,15 +114,31 @@ export async function setResourceState(
     .execute()
 }
 
-/** Key and name of every child, of one type or of all; unordered. Light: it is sorted and paged in memory. */
-export async function listChildNames(
-  db: DbOrTx,
-  parentKey: string,
-  type?: string,
-): Promise<{ readonly key: string; readonly name: string }[]> {
-  let query = db.selectFrom('resource').select(['key', 'name']).where('parent_key', '=', parentKey)
-  if (type !== undefined) query = query.where('type', '=', type)
-  return query.execute()
+export interface ChildPage {
+  readonly parentKey: string
+  readonly type: string
+  /** Only names behind this one, in the order of the list. */
+  readonly afterName?: string | undefined
+  /** Highest first. */
+  readonly descending?: boolean
+  readonly limit: number
+}
+
+/** A page of the children of one type in the order of names (`sortKeyOf`); costs what it answers, not what there is. */
+export async function pageChildren(db: DbOrTx, page: ChildPage): Promise<Resource[]> {
+  let query = db
+    .selectFrom('resource')
+    .selectAll()
+    .where('parent_key', '=', page.parentKey)
+    .where('type', '=', page.type)
+  if (page.afterName !== undefined)
+    query = query.where('sort_key', page.descending ? '<' : '>', sortKeyOf(page.afterName))
+  return (
+    await query
+      .orderBy('sort_key', page.descending ? 'desc' : 'asc')
+      .limit(page.limit)
+      .execute()
+  ).map(parseResource)
 }
 
 /** Children of one parent, of one type or of all; unordered. */
@@ -209,6 +226,7 @@ function formatResource(resource: Resource): ResourceTable {
     id: resource.id,
     type: resource.type,
     name: resource.name,
+    sort_key: sortKeyOf(resource.name),
     parent_key: resource.parentKey,
     subscription_id: resource.subscriptionId,
     resource_group_key: resource.resourceGroupKey,

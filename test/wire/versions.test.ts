@@ -200,12 +200,10 @@ suite('image versions on the wire', () => {
     await wire.publish('g/d/10.0.0', uri, { excludeFromLatest: true })
     const here = await latest('westeurope')
     assert.equal(here.latestVersionName, '1.1.0')
-    assert.deepEqual(here.passedOver?.map(({ name, reason }) => `${name} ${reason}`).sort(), [
-      '1.0.0 older',
-      '1.0.12 older',
-      '1.0.9 older',
-      '10.0.0 excludedFromLatest',
-    ])
+    assert.deepEqual(
+      here.passedOver?.map(({ name, reason }) => `${name} ${reason}`),
+      ['10.0.0 excludedFromLatest'],
+    )
     const steps: readonly { why: string; version: string; profile: Body; latest: string }[] = [
       { why: 'excluded globally', version: '1.1.0', profile: { excludeFromLatest: true }, latest: '1.0.12' },
       {
