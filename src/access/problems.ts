@@ -16,6 +16,10 @@ export const accessProblems = defineProblems({
       `The access token is from the wrong issuer '${f.issuer}'. It must match the tenant '${f.expected}' associated ` +
       `with this subscription. Please use the authority (URL) of that tenant to get the token.`,
   },
+  CannotDeleteLastRbacAdminAssignment: {
+    kind: 'preconditionFailed',
+    say: () => 'Cannot delete the last RBAC admin assignment.',
+  },
   RoleAssignmentExists: { kind: 'conflict', say: () => 'The role assignment already exists.' },
   RoleAssignmentNotFound: {
     kind: 'absent',

@@ -4,7 +4,7 @@ import { findManagementGroupKey, findSubscriptionId } from '../base/scope.ts'
 import { roleAssignments } from '../contract/extension-types.ts'
 import type { DirectoryObject } from '../directory/directory.ts'
 import type { ExtensionBehaviour, ExtensionCall, ExtensionResult } from '../resources/extension.ts'
-import { principalIdsOf } from './access.ts'
+import { decideAt, principalIdsOf } from './access.ts'
 import type { AccessParts } from './access.ts'
 import {
   countAssignmentsOf,
@@ -13,6 +13,7 @@ import {
   findAssignment,
   insertAssignment,
 } from './assignment.rows.ts'
+import { ownerRoleId, userAccessAdministratorRoleId } from './built-in-roles.ts'
 import { formatTime, isGuid, parseFilter } from './filter.ts'
 import { checkManagementGroup } from './management-groups.ts'
 import { accessProblems } from './problems.ts'
@@ -24,6 +25,9 @@ import type { TenantIndex } from './tenant-index.ts'
 /** Azure's limits (learn.microsoft.com, "Troubleshoot Azure RBAC limits"). */
 const subscriptionLimit = 4_000
 const managementGroupLimit = 500
+
+const deletePermission = 'Microsoft.Authorization/roleAssignments/delete'
+const administrators: readonly string[] = [ownerRoleId, userAccessAdministratorRoleId]
 
 const filters = ['atScope()', 'atScopeAndBelow()', 'asTarget()', "principalId eq '…'", "assignedTo('…')"]
 
@@ -150,8 +154,29 @@ async function removeAssignment(parts: AccessParts, call: ExtensionCall): Promis
   const found = await findOwn(parts, call)
   if (!found) return { kind: 'nothing' }
   const { tenantId } = call.caller
-  const isGone = await parts.db.transaction().execute((tx) => deleteAssignment(tx, tenantId, found.name))
+  const isAbove = call.scope.kind === 'subscription' && (await mayRemoveEverywhere(parts, call))
+  const isGone = await parts.db.transaction().execute(async (tx) => {
+    if (!isAbove) await checkLastAdmin(call, found, (where) => countAssignmentsOf(tx, tenantId, where))
+    return deleteAssignment(tx, tenantId, found.name)
+  })
   return isGone ? shown(call, found) : { kind: 'nothing' }
+}
+
+/** Who rules the whole tenant may leave a subscription without an administrator: it can make another. */
+async function mayRemoveEverywhere(parts: AccessParts, { caller }: ExtensionCall): Promise<boolean> {
+  const index = await parts.findIndex(caller.tenantId)
+  return decideAt(index, await principalIdsOf(parts, caller), deletePermission, '/').allowed
+}
+
+/** The last who may give rights on a subscription, or at the tenant's root, stays: nobody could give any there again. */
+async function checkLastAdmin(
+  { scope }: ExtensionCall,
+  { roleId }: RoleAssignment,
+  count: (where: { readonly scopeKey: string; readonly roleId: string }) => Promise<number>,
+): Promise<void> {
+  if ((scope.kind !== 'subscription' && scope.kind !== 'tenant') || !administrators.includes(roleId)) return
+  const counts = await Promise.all(administrators.map((role) => count({ scopeKey: scope.key, roleId: role })))
+  if (counts.reduce((sum, one) => sum + one, 0) <= 1) throw accessProblems.CannotDeleteLastRbacAdminAssignment({})
 }
 
 function parseWanted(body: JsonObject): Wanted {

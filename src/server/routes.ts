@@ -23,6 +23,7 @@ import { resourceTypes } from '../contract/resource-types.ts'
 import { services } from '../contract/services.ts'
 import type { ReadMemo } from '../db/read-memo.ts'
 import type { Db } from '../db/tables.ts'
+import { isActive } from '../directory/active.ts'
 import type { Directory } from '../directory/directory.ts'
 import { registerGraph } from '../directory/graph/register-graph.ts'
 import type { DirectoryRoom } from '../directory/room.ts'
@@ -38,7 +39,7 @@ import { recycleBinBehaviour } from '../gallery/recycle-bin.ts'
 import { listCommunityRows, sharingProxies } from '../gallery/sharing-proxies.ts'
 import { baseUrlOf } from '../http/request-facts.ts'
 import { createAuthenticator } from '../identity/authenticator.ts'
-import type { Authenticator } from '../identity/authenticator.ts'
+import type { Authenticator, Caller } from '../identity/authenticator.ts'
 import type { Authorizer } from '../identity/authorizer.ts'
 import type { Installation } from '../identity/installation.ts'
 import type { ReportSignIn } from '../identity/sign-in-report.ts'
@@ -103,10 +104,18 @@ export function registerRoutes(app: FastifyInstance, parts: Parts): void {
   const { config, db, memo, regions, clock, logger, activity } = room
   const isTenant = async (tenantId: string): Promise<boolean> =>
     (await memo(`tenant ${tenantId}`, () => directory.findTenant(tenantId))) !== undefined
-  const authenticate = createAuthenticator({ installation, clock, isTenant, issuers: config.issuers })
+  const trust = {
+    installation,
+    clock,
+    isTenant,
+    isActive: (one: Pick<Caller, 'tenantId' | 'objectId'>) =>
+      memo(`active ${one.tenantId} ${one.objectId}`, () => isActive(directory, one)),
+    issuers: config.issuers,
+  }
+  const authenticate = createAuthenticator(trust)
   // Clients that know no Graph of their own ask for ARM's audience there too (`graphAudience` of the metadata).
   const audiences = [...armAudiences, ...graphAudiences]
-  const authenticateGraph = createAuthenticator({ installation, clock, isTenant, audiences, issuers: config.issuers })
+  const authenticateGraph = createAuthenticator({ ...trust, audiences })
   const access = createAccess({ db, memo, clock, directory, issuerOf })
   const authorize: Authorizer = async (caller, action, scope) => {
     await access.authorize(caller, action, scope)

@@ -72,9 +72,11 @@ async function changeable(call: GraphCall, kind: Holder): Promise<Application | 
   mustRead(call.rights)
   const object = await getObject(call.room.db, call.tenantId, param(call, 'id'), kind)
   // Whoever could add a secret to the operator would be the operator, in every tenant.
-  if (isKind(object, 'application') && object.appId === call.room.operator.appId)
-    if (!isOperator(call.room, call.rights.caller))
-      throw directoryProblems.OperatorIsProtected({ what: `The application '${object.displayName}'` })
+  const { operator } = call.room
+  const isOperators =
+    object.objectId === operator.objectId || (isKind(object, 'application') && object.appId === operator.appId)
+  if (isOperators && !isOperator(call.room, call.rights.caller))
+    throw directoryProblems.OperatorIsProtected({ what: `The ${kind} '${object.displayName}'` })
   await mustChange(call.room.db, call.rights, object)
   return object
 }
