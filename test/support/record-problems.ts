@@ -17,7 +17,7 @@ const seen = new Set<string>()
 function note(kind: string, code: string, stack: string): void {
   const key = `${code} ${kind}`
   if (seen.has(key)) return
-  const maker = stack.split('\n').find((line) => / at /.test(line) && !line.includes('/src/base/problem.ts'))
+  const maker = stack.split('\n').find((line) => /^ {4}at /.test(line) && !line.includes('/src/base/problem.ts'))
   const isReadBack = /\bproblemFromRecord\b/.test(stack) || maker?.includes('/src/client/answer-problem.ts') === true
   if (isReadBack || maker?.includes(source) !== true || /\.(test|fixture|conformance)\.ts/.test(maker)) return
   seen.add(key)
