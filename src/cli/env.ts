@@ -2,7 +2,6 @@ import { findLocalServer, localTokenSource, reach, readClientSecret } from './co
 import type { ConnectionFlags, Reached } from './connection.ts'
 import type { ServerFacts } from '../client/server-facts.ts'
 import type { CliContext } from './context.ts'
-import { cliProblems } from './problems.ts'
 
 /** What `goldleaf env --json` prints; the names are part of the interface. */
 export interface EnvironmentFacts {
@@ -48,7 +47,7 @@ async function findPlace(
   for await (const { tenantId } of reached.client.list('/tenants'))
     if (typeof tenantId === 'string')
       return { tenantId, subscriptionId: (await findSubscriptionIfAny(reached, flags)) ?? '' }
-  throw cliProblems.TenantUnknown({ tenant: flags.tenant })
+  throw new TypeError('a caller who signed in has a tenant')
 }
 
 async function findSubscriptionIfAny(reached: Reached, flags: ConnectionFlags): Promise<string | undefined> {

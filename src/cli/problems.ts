@@ -29,11 +29,6 @@ export const cliProblems = defineProblems({
     say: (f: { alias: string }) =>
       `A subscription was made under the alias '${f.alias}' already: 'goldleaf subscription list' shows it. Give --alias for another.`,
   },
-  TenantUnknown: {
-    kind: 'absent',
-    say: (f: { tenant: string }) =>
-      `You have no account in the tenant '${f.tenant}'. 'goldleaf tenant list' shows the tenants of the server.`,
-  },
   NotInDirectory: {
     kind: 'absent',
     say: (f: { what: string; name: string; count: number }) =>

@@ -188,3 +188,24 @@ test('what the server refuses is told at once, with its code', async () => {
   await assert.rejects(pullImage({ address: server.url, out, format: 'raw', transport }), { code: 'InvalidUri' })
   await assert.rejects(stat(out), { code: 'ENOENT' })
 })
+
+test('a server that sends another disk than the address names is not believed', async () => {
+  await using folder = await temporaryFolder()
+  await using server = await startTransferServer()
+  using transport = createHttpTransport()
+  const file = join(folder.path, 'disk.raw')
+  await writeFile(file, Buffer.alloc(MiB, 1))
+  const wanted = await push(file, server.url, transport)
+  await writeFile(file, Buffer.alloc(MiB, 2))
+  const other = await push(file, server.url, transport)
+  const { search } = new URL(addressOf(server, other.root))
+  const swap = (url: string): string => `${url.slice(0, url.indexOf('?')).replace(wanted.root, other.root)}${search}`
+  const swapped: HttpTransport = {
+    ...transport,
+    call: (call) => transport.call({ ...call, url: swap(call.url) }),
+  }
+  const out = join(folder.path, 'out')
+  const pull = pullImage({ address: addressOf(server, wanted.root), out, format: 'raw', transport: swapped })
+  await assert.rejects(pull, { code: 'TransferDamaged' })
+  await assert.rejects(stat(out), { code: 'ENOENT' })
+})

@@ -87,6 +87,11 @@ suite('ARM client', () => {
     assert.deepEqual((await client.put(path, {}))['properties'], { provisioningState: 'Succeeded' })
   })
 
+  test('a PUT without an operation whose resource ends as failed is a failure', async () => {
+    const { client } = scripted([{ status: 201, body: resource('Creating') }, { body: resource('Failed') }])
+    await assert.rejects(client.put(path, {}), { code: 'ProvisioningFailed', message: `${path} ended as failed.` })
+  })
+
   test('a PUT that is true at once needs one request', async () => {
     const { client, seen } = scripted([{ body: resource('Succeeded') }])
     await client.put(path, {})

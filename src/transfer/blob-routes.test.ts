@@ -285,6 +285,23 @@ suite('blobs', () => {
     await assert.rejects(transfer.findBlob('/etc/passwd', [server.url]), /not valid/)
     await assert.rejects(transfer.findBlob(`${server.url}/disk/x`, [server.url]), /not valid/)
   })
+
+  const refusals: readonly (readonly [why: string, query: string, headers: Record<string, string>, code: string])[] = [
+    ['a blob of no type', '', { 'x-ms-blob-type': 'RopeBlob' }, 'InvalidHeaderValue'],
+    ['a page blob without size', '', { 'x-ms-blob-type': 'PageBlob' }, 'MissingRequiredHeader'],
+    ['a block without a proper id', '?comp=block&blockid=%23', {}, 'InvalidBlockId'],
+    ['a list that is none', '?comp=blocklist', {}, 'InvalidXmlDocument'],
+    ['a page of a block blob', '?comp=page', { 'x-ms-page-write': 'update', range: 'bytes=0-511' }, 'InvalidBlobType'],
+  ]
+  test('what is no blob is refused in the words of Azure Storage, and the old one stays', async () => {
+    assert.equal((await fetch(url('refusals'), { method: 'PUT', headers: auth, body: 'whole' })).status, 201)
+    for (const [why, query, headers, code] of refusals) {
+      const sent = { method: 'PUT', headers: { ...auth, ...headers }, body: 'x' }
+      const answer = await fetch(url('refusals') + query, sent)
+      assert.equal(answer.headers.get('x-ms-error-code'), code, `${why}: ${await answer.text()}`)
+    }
+    assert.equal(await (await fetch(url('refusals'), { headers: auth })).text(), 'whole')
+  })
 })
 
 test('after a restart every acknowledged blob and block is there; abandoned ones are swept', async () => {

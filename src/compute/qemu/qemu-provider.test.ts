@@ -23,9 +23,9 @@ before(async () => {
 })
 after(() => rm(folder, { recursive: true, force: true }))
 
-const provider = (name: string) =>
+const provider = (name: string, qemu = 'qemu-system-x86_64') =>
   qemuProvider({
-    qemu: 'qemu-system-x86_64',
+    qemu,
     searchPath: '/usr/bin:/bin',
     accelerator: 'auto',
     network: 'none',
@@ -112,6 +112,11 @@ test('a machine that cannot start says why, without a path; a stop of one that d
   })
   assert.equal(machines.state(spec.vmKey), 'stopped')
   await machines.stop(spec.vmKey, 'graceful')
+})
+
+test('a host without QEMU is told what to install', async () => {
+  const spec = await makeSpec('absent', join(folder, 'absent.sock'), 1_048_576)
+  await assert.rejects(provider('absent', 'qemu-system-none').start(spec), { code: 'HypervisorNotInstalled' })
 })
 
 test('machines that an earlier process left behind are found by their folder and ended, others are not', async () => {
