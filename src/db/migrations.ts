@@ -9,6 +9,7 @@ import { registrations } from './migrations/0005-registrations.ts'
 import { replicaClasses } from './migrations/0006-replica-classes.ts'
 import { sharing } from './migrations/0007-sharing.ts'
 import { containers } from './migrations/0009-containers.ts'
+import { signInAccounts } from './migrations/0010-sign-in-accounts.ts'
 import { artifacts } from './migrations/0008-artifacts.ts'
 import { sortKey } from './migrations/0012-sort-key.ts'
 
@@ -29,4 +30,5 @@ export const migrations: readonly Migration[] = [
   artifacts,
   containers,
   sortKey,
+  signInAccounts,
 ]

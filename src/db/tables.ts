@@ -342,6 +342,8 @@ export interface SignInStateTable {
   grant_hash: string | null
   uid_hash: string | null
   user_code_hash: string | null
+  /** Whose sign-in it is, once somebody has signed in. */
+  account_hash: string | null
   payload: string
   consumed_ms: number | null
   expires_ms: number

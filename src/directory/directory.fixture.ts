@@ -21,6 +21,7 @@ export async function memoryDirectory(clock: Clock = systemClock) {
     clock,
     operator,
     onDeleted: async (_tx, _tenantId, objectIds) => void deleted.push(...objectIds),
+    onPasswordChanged: async () => {},
     onOperatorAdmitted: async () => {},
   }
   await ensureInstallation(room)

@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import type { Db, DbOrTx, Tx } from '../db/tables.ts'
-import type { DirectoryObject } from './directory.ts'
+import type { DirectoryObject, User } from './directory.ts'
 import { findObjectRow, insertObjectRow, updateObjectRow } from './directory.rows.ts'
 import { directoryProblems } from './problems.ts'
 
@@ -23,6 +23,8 @@ export interface DirectoryRoom {
    * Await nothing in it but statements on `tx`.
    */
   readonly onDeleted: (tx: Tx, tenantId: string, objectIds: readonly string[]) => Promise<void>
+  /** Told, in the transaction that gives a user another password: what came of the old one ends. */
+  readonly onPasswordChanged: (tx: Tx, user: User) => Promise<void>
   /** Told, in the transaction that makes a tenant, who administers it from outside: it owns the tenant's resources too. */
   readonly onOperatorAdmitted: (tx: Tx, tenantId: string, objectId: string) => Promise<void>
 }

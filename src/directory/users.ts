@@ -107,8 +107,10 @@ export async function updateUser(
     const after: User = { ...user, ...given, details: { ...user.details, ...rest.details } }
     const holder = await findUniqueRow(tx, { kind: 'user', name: after.userPrincipalName })
     if (holder !== undefined && holder.objectId !== user.objectId) throw nameTaken(after.userPrincipalName)
-    if (hash !== undefined)
+    if (hash !== undefined) {
       await putSecretRow(tx, { tenantId, objectId: user.objectId, keyId: passwordKey, hash, startMs: 0 })
+      await room.onPasswordChanged(tx, user)
+    }
     return after
   })
 }

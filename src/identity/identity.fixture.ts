@@ -11,7 +11,7 @@ import { openDirectory } from '../directory/open-directory.ts'
 import type { DirectoryRoom } from '../directory/room.ts'
 import { ensureInstallation } from '../directory/tenants.ts'
 import { openInstallation } from './installation.ts'
-import { registerIdentity } from './routes.ts'
+import { openSignInState, registerIdentity } from './routes.ts'
 
 /** An installation in a folder of its own, with a directory and the routes of sign-in. */
 export async function openIdentity(clock: Clock, changes: Partial<Directory> = {}) {
@@ -25,6 +25,7 @@ export async function openIdentity(clock: Clock, changes: Partial<Directory> = {
     clock,
     operator: { tenantId, objectId, appId, isSecret: (secret) => home.isClientSecret(secret) },
     onDeleted: async () => {},
+    onPasswordChanged: (tx, user) => openSignInState({ installation: home, db, clock }).revokePerson(tx, user),
     onOperatorAdmitted: async () => {},
   }
   await ensureInstallation(room)

@@ -1,4 +1,4 @@
-import type { DbOrTx, SignInStateTable } from '../db/tables.ts'
+import type { DbOrTx, SignInStateTable, Tx } from '../db/tables.ts'
 
 export type SignInStateRow = SignInStateTable
 
@@ -49,6 +49,10 @@ export async function deleteState(db: DbOrTx, kind: string, idHash: string): Pro
 
 export async function deleteStateOfGrant(db: DbOrTx, grantHash: string): Promise<void> {
   await db.deleteFrom('sign_in_state').where('grant_hash', '=', grantHash).execute()
+}
+
+export async function deleteStateOfAccount(tx: Tx, accountHash: string): Promise<void> {
+  await tx.deleteFrom('sign_in_state').where('account_hash', '=', accountHash).execute()
 }
 
 export async function deleteExpiredState(db: DbOrTx, nowMs: number): Promise<void> {

@@ -1,13 +1,15 @@
 import type { Adapter, AdapterPayload } from 'oidc-provider'
 import type { Clock } from '../base/clock.ts'
 import { isJsonObject } from '../base/json.ts'
-import type { Db } from '../db/tables.ts'
+import type { Db, Tx } from '../db/tables.ts'
+import { formatAccountId } from './accounts.ts'
 import type { Seal } from './keys.ts'
 import { InvalidGrant } from './oidc-library.ts'
 import {
   consumeState,
   deleteExpiredState,
   deleteState,
+  deleteStateOfAccount,
   deleteStateOfGrant,
   findState,
   insertState,
@@ -28,6 +30,8 @@ export interface SignInState {
   adapter(kind: string): Adapter
   /** Remembers a used assertion; true for its first use, and again for the same `user` while it lives. */
   claim(id: string, user: string, expiresMs: number): Promise<boolean>
+  /** Ends every sign-in of a person: refresh tokens, codes, browsers. Access tokens live out their hour. */
+  revokePerson(tx: Tx, person: { readonly tenantId: string; readonly objectId: string }): Promise<void>
   /** Drops what has expired. */
   sweep(): Promise<void>
 }
@@ -36,6 +40,11 @@ function parsePayload(text: string): AdapterPayload {
   const value: unknown = JSON.parse(text)
   if (!isJsonObject(value)) throw new Error('a sealed payload is not an object')
   return value
+}
+
+/** Who signed in, also at a sign-in page whose answer was not fetched yet. */
+function accountOf({ accountId, result }: AdapterPayload): unknown {
+  return accountId ?? result?.login?.accountId
 }
 
 /**
@@ -62,6 +71,7 @@ export function createSignInState({ db, seal, clock }: { db: Db; seal: Seal; clo
           grant_hash: kind === 'Grant' ? seal.hide(id) : hashOf(payload.grantId),
           uid_hash: hashOf(payload.uid),
           user_code_hash: hashOf(payload.userCode),
+          account_hash: hashOf(accountOf(payload)),
           payload: seal.seal(JSON.stringify(payload)),
           expires_ms: clock.now() + expiresInSeconds * 1000,
         }),
@@ -78,11 +88,12 @@ export function createSignInState({ db, seal, clock }: { db: Db; seal: Seal; clo
     async claim(id, user, expiresMs) {
       const kind = 'UsedAssertion'
       const idHash = seal.hide(id)
-      const row = { kind, id_hash: idHash, grant_hash: null, uid_hash: null, user_code_hash: null }
+      const row = { kind, id_hash: idHash, grant_hash: null, uid_hash: null, user_code_hash: null, account_hash: null }
       if (await insertState(db, { ...row, payload: seal.seal(user), expires_ms: expiresMs })) return true
       const known = await findState(db, kind, 'id_hash', idHash)
       return known !== undefined && seal.open(known.payload) === user
     },
+    revokePerson: (tx, person) => deleteStateOfAccount(tx, seal.hide(formatAccountId(person))),
     sweep: () => deleteExpiredState(db, clock.now()),
   }
 }

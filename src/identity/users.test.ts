@@ -6,7 +6,7 @@ import { createLocalJWKSet, decodeJwt, jwtVerify } from 'jose'
 import { systemClock } from '../base/clock.ts'
 import { createApplication, createServicePrincipal } from '../directory/applications.ts'
 import { createTenant } from '../directory/tenants.ts'
-import { createUser, inviteGuest } from '../directory/users.ts'
+import { createUser, inviteGuest, updateUser } from '../directory/users.ts'
 import type { User } from '../directory/directory.ts'
 import { createAuthenticator } from './authenticator.ts'
 import { openIdentity } from './identity.fixture.ts'
@@ -287,6 +287,22 @@ suite('users sign in', () => {
     )
     const winner = answers.find(({ statusCode }) => statusCode === 200)
     assert.equal((await refresh(winner?.json().refresh_token)).statusCode, 200, 'the others have not revoked it')
+  })
+
+  test('a new password ends every sign-in that came of the old one: tokens, codes, browsers', async () => {
+    const carla = { userPrincipalName: 'carla@goldleaf.local', displayName: 'Carla', password }
+    const { objectId } = await createUser(identity.room, identity.home.tenantId, carla)
+    const asCarla = { username: carla.userPrincipalName }
+    const { refresh_token: token } = (await passwordGrant(asCarla)).json()
+    const { refresh_token: ofAlice } = (await passwordGrant()).json()
+    const who = browser()
+    const code = codeOf(await signInAt(who, await who.go(authorizeUrl()), asCarla))
+    await updateUser(identity.room, identity.home.tenantId, objectId, { password: 'Another horse 2' })
+    for (const answer of [await refresh(token), await redeem(code)])
+      assert.deepEqual([answer.statusCode, answer.json().error], [400, 'invalid_grant'])
+    assert.equal((await who.go(authorizeUrl({ prompt: undefined }))).statusCode, 200, 'the browser must sign in again')
+    assert.equal((await refresh(ofAlice)).statusCode, 200, 'others go on')
+    assert.equal((await refresh((await passwordGrant(asCarla)).json().refresh_token)).statusCode, 200)
   })
 
   test('the database holds no token that could be used, and lets go of what has expired', async () => {

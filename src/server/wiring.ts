@@ -162,6 +162,7 @@ export async function wire(config: ServerConfig, clock: Clock, logger: Logger): 
 
 function describeDirectory(installation: Installation, db: Db, clock: Clock): DirectoryRoom {
   const { tenantId, objectId, clientId: appId } = installation
+  const signInState = openSignInState({ installation, db, clock })
   return {
     db,
     clock,
@@ -169,6 +170,7 @@ function describeDirectory(installation: Installation, db: Db, clock: Clock): Di
     async onDeleted(tx, tenantId, objectIds) {
       for (const objectId of objectIds) await dropAssignmentsOfPrincipal(tx, tenantId, objectId)
     },
+    onPasswordChanged: (tx, user) => signInState.revokePerson(tx, user),
     onOperatorAdmitted: (tx, tenantId, principalId) =>
       grantOwner(tx, { tenantId, principalId, principalType: 'ServicePrincipal', scope: '/', nowMs: clock.now() }),
   }

@@ -36,6 +36,7 @@ export async function openPrincipals(server: RunningGoldleaf) {
       isSecret: () => false,
     },
     onDeleted: async () => {},
+    onPasswordChanged: async () => {},
     onOperatorAdmitted: async () => {},
   }
   const home = installation.tenantId
