@@ -43,7 +43,14 @@ try {
   const { db } = database
   const operator = { tenantId: randomUuid(), objectId: randomUuid(), appId: randomUuid(), isSecret: () => false }
   const nothing = async (): Promise<void> => {}
-  const room = { db, clock: systemClock, operator, onDeleted: nothing, onOperatorAdmitted: nothing }
+  const room = {
+    db,
+    clock: systemClock,
+    operator,
+    onDeleted: nothing,
+    onPasswordChanged: nothing,
+    onOperatorAdmitted: nothing,
+  }
   const { tenantId } = await createTenant(room, { displayName: 'Bench', withOperator: false })
   const subscriptionId = randomUuid()
   await insertSubscription(db, { subscriptionId, tenantId, displayName: 'Bench', state: 'Enabled' })

@@ -6,6 +6,7 @@ import { addActivityCommands } from './activity.ts'
 import { exitCodes } from './context.ts'
 import type { CliContext } from './context.ts'
 import { addDirectoryCommands } from './directory-program.ts'
+import { addKeyCommands } from './key.ts'
 import { printEnvironment, printToken } from './env.ts'
 import { addGalleryCommands } from './gallery-share.ts'
 import { addImageCommands } from './image-program.ts'
@@ -44,6 +45,7 @@ export function buildProgram(context: CliContext, setExitCode: (code: number) =>
   addVmCommands(program, context)
   addActivityCommands(program, context)
   addDirectoryCommands(program, context)
+  addKeyCommands(program, context)
   addAccessCommands(program, context, setExitCode)
   return program
 }

@@ -48,6 +48,23 @@ suite('signing keys', () => {
     assert.equal(ring.all().length, 1)
   })
 
+  test('a stolen key is dropped at once: what it signed is refused, also after a restart', async () => {
+    const home = await openInstallation(data)
+    const { objectId, tenantId, clientId: appId } = home
+    const sign = async () =>
+      (await createTokenSigner(home, systemClock).sign({ objectId, tenantId, appId }, armAudience)).token
+    const readHere = createAuthenticator({ installation: home, clock: systemClock })
+    const before = await sign()
+    await readHere(`Bearer ${before}`)
+    await home.keys.rotate(Date.now(), 'drop')
+    const after = await sign()
+    const readAgain = createAuthenticator({ installation: await openInstallation(data), clock: systemClock })
+    for (const read of [readHere, readAgain]) {
+      await assert.rejects(read(`Bearer ${before}`), { code: 'InvalidAuthenticationToken' })
+      assert.equal((await read(`Bearer ${after}`)).objectId, objectId)
+    }
+  })
+
   test('another process takes over a rotation at its next refresh; a damaged file changes nothing', async () => {
     const nowMs = Date.now()
     const [ours, theirs] = [await openKeyRing(data, nowMs), await openKeyRing(data, nowMs)]

@@ -73,14 +73,17 @@ export interface Seal {
 export interface KeyRing {
   /** The one that signs. */
   current(): SigningKey
-  /** Newest first. */
+  /** Newest first; another array after every change. */
   all(): readonly SigningKey[]
   find(kid: string | undefined): SigningKey | undefined
   readonly seal: Seal
   /** A secret of its own for a purpose, e.g. signing cookies. */
   derive(purpose: string): Buffer
-  /** A new key signs from now on. Another process sees it at its next `refresh`. */
-  rotate(nowMs: number): Promise<void>
+  /**
+   * A new key signs from now on; those before it still verify, or with `drop` do no more. Another process sees it at its
+   * next `refresh`.
+   */
+  rotate(nowMs: number, old?: 'keep' | 'drop'): Promise<void>
   /** For a schedule: reads the file again, rotates an old key, drops keys whose tokens are dead. */
   refresh(nowMs: number): Promise<void>
 }
@@ -169,8 +172,12 @@ export async function openKeyRing(folder: string, nowMs: number): Promise<KeyRin
     keys = loaded
     ring = next
   }
-  const rotate = async (nowMs: number): Promise<void> =>
-    replace({ ...ring, keys: [await drawKey(nowMs), ...ring.keys] })
+  const reread = async (): Promise<void> => replace(parseRing((await readSecretFile(path)) ?? ''), true)
+  const rotate = async (nowMs: number, old: 'keep' | 'drop' = 'keep'): Promise<void> => {
+    // What another process has rotated meanwhile stays.
+    await reread()
+    await replace({ ...ring, keys: [await drawKey(nowMs), ...(old === 'keep' ? ring.keys : [])] })
+  }
   return {
     current() {
       const [newest] = keys
@@ -183,7 +190,7 @@ export async function openKeyRing(folder: string, nowMs: number): Promise<KeyRin
     derive: (purpose) => deriveKey(secret, purpose),
     rotate,
     async refresh(nowMs) {
-      await replace(parseRing((await readSecretFile(path)) ?? ''), true)
+      await reread()
       if (nowMs - (ring.keys[0]?.createdMs ?? 0) >= rotateAfterMs) await rotate(nowMs)
       // A key was replaced when the one before it in the list came.
       const alive = ring.keys.filter(

@@ -165,29 +165,31 @@ function problemOf(error: unknown, nowMs: number, allowed: readonly string[]): P
   return identityProblems.InvalidAuthenticationToken({}, { cause: error })
 }
 
-/** How many tokens are remembered, and for how long: a key that is taken away must be missed soon. */
+/** How many tokens are remembered, and for how long. */
 const tokensRemembered = 1_000
 const rememberedMs = 60_000
 
 /**
  * A client sends the same token with every request: its signature is checked once a minute (an RSA signature costs more
- * than the rest of a GET). Only whole tokens that were good are remembered; the tenant is asked for every time.
+ * than the rest of a GET). Only whole tokens that were good are remembered, until the keys change (`keys`: those by which one
+ * was checked); the tenant is asked for every time.
  */
 function createCheckedTokens() {
-  const known = new Map<string, { readonly claims: Claims; readonly untilMs: number }>()
+  const known = new Map<string, { readonly claims: Claims; readonly keys: unknown; readonly untilMs: number }>()
   return {
-    find(token: string, nowMs: number): Claims | undefined {
+    find(token: string, keys: unknown, nowMs: number): Claims | undefined {
       const found = known.get(token)
       if (found === undefined) return undefined
-      if (nowMs < found.untilMs && nowMs >= found.untilMs - rememberedMs) return found.claims
+      const isInTime = nowMs < found.untilMs && nowMs >= found.untilMs - rememberedMs
+      if (isInTime && found.keys === keys) return found.claims
       known.delete(token)
       return undefined
     },
-    keep(token: string, claims: Claims, nowMs: number): Claims {
+    keep(token: string, keys: unknown, claims: Claims, nowMs: number): Claims {
       const oldest = known.size < tokensRemembered ? undefined : known.keys().next().value
       if (oldest !== undefined) known.delete(oldest)
       // A token that is nearly over is checked every time, so that it ends when it says.
-      if (nowMs + rememberedMs < claims.exp * 1000) known.set(token, { claims, untilMs: nowMs + rememberedMs })
+      if (nowMs + rememberedMs < claims.exp * 1000) known.set(token, { claims, keys, untilMs: nowMs + rememberedMs })
       return claims
     },
   }
@@ -236,7 +238,9 @@ export function createTokenVerifier({
     async verify(token) {
       const nowMs = clock.now()
       try {
-        const payload = checked.find(token, nowMs) ?? checked.keep(token, await checkToken(token, nowMs), nowMs)
+        const keys = installation.keys.all()
+        const payload =
+          checked.find(token, keys, nowMs) ?? checked.keep(token, keys, await checkToken(token, nowMs), nowMs)
         if (payload.iss !== issuerOf(payload.tid) || !(await isTenant(payload.tid)))
           throw identityProblems.InvalidAuthenticationTokenTenant({
             issuer: payload.iss,

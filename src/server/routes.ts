@@ -42,6 +42,7 @@ import { createAuthenticator } from '../identity/authenticator.ts'
 import type { Authenticator, Caller } from '../identity/authenticator.ts'
 import type { Authorizer } from '../identity/authorizer.ts'
 import type { Installation } from '../identity/installation.ts'
+import { registerKeyRoutes } from '../identity/key-routes.ts'
 import type { ReportSignIn } from '../identity/sign-in-report.ts'
 import { registerIdentity } from '../identity/routes.ts'
 import { armAudiences, graphAudiences, issuerOf } from '../identity/token.ts'
@@ -124,6 +125,8 @@ export function registerRoutes(app: FastifyInstance, parts: Parts): void {
   registerSignIn(app, parts)
   const onChange = (change: DirectoryChange): void => activity.record(directoryEvent(change, clock.now()))
   registerTenants(app, { room: parts.directoryRoom, authenticate, onChange })
+  const { keys } = parts.installation
+  registerKeyRoutes(app, { room: parts.directoryRoom, authenticate, onChange, keys, clock })
   registerGraph(app, { room: parts.directoryRoom, directory, logger, authenticate: authenticateGraph, onChange })
   registerTransferRoutes(app, parts, authenticate, authorize)
   const engine: Engine = registerArm(app, {
