@@ -1,10 +1,7 @@
 import type { Command } from 'commander'
 import { isJsonObject } from '../base/json.ts'
-import { reach } from './connection.ts'
-import type { ConnectionFlags } from './connection.ts'
 import type { CliContext } from './context.ts'
-import { openCaller } from './graph.ts'
-import { printList } from './tenant.ts'
+import { openOwn, printList } from './tenant.ts'
 import type { ListFlags } from './tenant.ts'
 
 /** `goldleaf key …`: the keys that sign tokens; only the installation's operator may. */
@@ -29,16 +26,12 @@ const columns = [
   ['use', 'use'],
 ] as const
 
-async function open(context: CliContext, { tenant: _, ...own }: ConnectionFlags) {
-  return openCaller(await reach(context, own), '/goldleaf/v1', context.signal)
-}
-
 async function listKeys(context: CliContext, flags: ListFlags): Promise<void> {
-  printList(context, flags, await (await open(context, flags)).list('/signingKeys'), columns)
+  printList(context, flags, await (await openOwn(context, flags)).list('/signingKeys'), columns)
 }
 
 async function rotateKey(context: CliContext, flags: ListFlags & { readonly dropOld?: boolean }): Promise<void> {
-  const caller = await open(context, flags)
+  const caller = await openOwn(context, flags)
   const { value } = await caller.call('POST', '/signingKeys', { dropOld: flags.dropOld ?? false })
   printList(context, flags, Array.isArray(value) ? value.filter(isJsonObject) : [], columns)
 }

@@ -28,13 +28,13 @@ export function printJson(context: CliContext, value: unknown): void {
 }
 
 /** What only the installation's operator may: it signs in in its own tenant, whatever --tenant says. */
-async function openTenants(context: CliContext, flags: ConnectionFlags) {
+export async function openOwn(context: CliContext, flags: ConnectionFlags) {
   const { tenant: _, ...own } = flags
   return openCaller(await reach(context, own), '/goldleaf/v1', context.signal)
 }
 
 export async function listTenants(context: CliContext, flags: ListFlags): Promise<void> {
-  const found = await (await openTenants(context, flags)).list('/tenants')
+  const found = await (await openOwn(context, flags)).list('/tenants')
   printList(context, flags, found, [
     ['tenant', 'tenantId'],
     ['domain', 'defaultDomain'],
@@ -51,7 +51,7 @@ export interface TenantCreateFlags extends ConnectionFlags {
 
 export async function createTenant(context: CliContext, name: string, flags: TenantCreateFlags): Promise<void> {
   const made = await (
-    await openTenants(context, flags)
+    await openOwn(context, flags)
   ).call('POST', '/tenants', {
     displayName: name,
     withOperator: flags.operator ?? true,
@@ -62,11 +62,11 @@ export async function createTenant(context: CliContext, name: string, flags: Ten
 }
 
 export async function showTenant(context: CliContext, tenant: string, flags: ConnectionFlags): Promise<void> {
-  printJson(context, await (await openTenants(context, flags)).call('GET', `/tenants/${encodeURIComponent(tenant)}`))
+  printJson(context, await (await openOwn(context, flags)).call('GET', `/tenants/${encodeURIComponent(tenant)}`))
 }
 
 export async function deleteTenant(context: CliContext, tenant: string, flags: ConnectionFlags): Promise<void> {
-  await (await openTenants(context, flags)).call('DELETE', `/tenants/${encodeURIComponent(tenant)}`)
+  await (await openOwn(context, flags)).call('DELETE', `/tenants/${encodeURIComponent(tenant)}`)
   context.err.write(`Deleted ${tenant}.\n`)
 }
 
