@@ -26,6 +26,34 @@ export function permissionOf(type: ResourceTypeDeclaration, operation: Operation
   return findAction(type, operation.action)?.permission ?? `${permissionPrefix(type)}/${operation.action}/action`
 }
 
+/**
+ * What addresses beside the declared types ask for: subscriptions, providers, features, computed lists, operations. A
+ * test walks over every address of the server and compares.
+ */
+const routePermissions: readonly string[] = [
+  ...['read', 'locations/read', 'resources/read', 'providers/read'].map(
+    (action) => `Microsoft.Resources/subscriptions/${action}`,
+  ),
+  ...['Microsoft.Resources', 'Microsoft.Storage', 'Microsoft.ManagedIdentity'].map((namespace) =>
+    operationsReadPermission.replace('Microsoft.Compute', namespace),
+  ),
+  ...['register', 'unregister'].flatMap((verb) => [
+    `Microsoft.Compute/${verb}/action`,
+    `Microsoft.Features/providers/features/${verb}/action`,
+  ]),
+  'Microsoft.Features/providers/features/read',
+  ...['read', 'write', 'delete'].flatMap((verb) => [
+    `Microsoft.Features/featureProviders/subscriptionFeatureRegistrations/${verb}`,
+    `Microsoft.Subscription/aliases/${verb}`,
+  ]),
+  ...['cancel', 'enable', 'rename'].map((verb) => `Microsoft.Subscription/${verb}/action`),
+  'Microsoft.Insights/eventtypes/values/read',
+  'Microsoft.Compute/locations/usages/read',
+  'Microsoft.Compute/locations/vmSizes/read',
+  'Microsoft.Compute/skus/read',
+  'Microsoft.Storage/checknameavailability/read',
+]
+
 /** Every action string there is, for the test matrix and the listing of provider operations. */
 export function allPermissions(): readonly string[] {
   const own = resourceTypes.flatMap((type) => [
@@ -38,5 +66,5 @@ export function allPermissions(): readonly string[] {
     ...(type.getVersions === undefined ? [] : [`${type.type}/read`]),
     ...type.actions.map(({ permission }) => permission),
   ])
-  return [...new Set([...own, ...proxies, ...extensionPermissions(), operationsReadPermission])]
+  return [...new Set([...own, ...proxies, ...extensionPermissions(), operationsReadPermission, ...routePermissions])]
 }

@@ -21,7 +21,7 @@ export interface TestUser {
 }
 
 /** Tenants, subscriptions, users and groups for tests of rights; close it before the server ends. */
-export async function openPrincipals(server: RunningGoldleaf) {
+export async function openPrincipals(server: Pick<RunningGoldleaf, 'data' | 'env'>) {
   const installation = await openInstallation(server.data)
   const database = await openDatabase({ path: join(server.data, 'goldleaf.db') })
   const { db } = database
