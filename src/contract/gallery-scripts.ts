@@ -12,7 +12,6 @@ export const galleryScriptProperties = Type.Object({
   ...definitionTexts,
   supportedOSType: needOneOf(['Windows', 'Linux'], { createOnly: true }),
 })
-export type GalleryScriptProperties = Static<typeof galleryScriptProperties>
 
 export const galleryScriptParameter = Type.Object({
   name: needText(),

@@ -1,4 +1,4 @@
-import { Type, type Static } from 'typebox'
+import { Type } from 'typebox'
 import { resourcesApiVersions } from './api-versions.ts'
 import { body } from './envelope.ts'
 import { resourceGroupNameRule } from './names.ts'
@@ -6,7 +6,6 @@ import type { ResourceTypeDeclaration } from './resource-type.ts'
 import { text } from './schema.ts'
 
 export const resourceGroupProperties = Type.Object({})
-export type ResourceGroupProperties = Static<typeof resourceGroupProperties>
 
 export const resourceGroupType = 'Microsoft.Resources/resourceGroups'
 

@@ -1,4 +1,4 @@
-import { Type, type Static } from 'typebox'
+import { Type } from 'typebox'
 import { diskApiVersions } from './api-versions.ts'
 import { accessActions, commonDiskMembers, diskSku } from './disk-parts.ts'
 import { body, extendedLocation } from './envelope.ts'
@@ -14,7 +14,6 @@ export const snapshotProperties = Type.Object({
   incrementalSnapshotFamilyId: text({ since: '2021-12-01', readOnly: true }),
   copyCompletionError: anyJson({ since: '2022-07-02', readOnly: true }),
 })
-export type SnapshotProperties = Static<typeof snapshotProperties>
 
 export const snapshots: ResourceTypeDeclaration = {
   type,

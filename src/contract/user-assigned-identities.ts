@@ -1,4 +1,4 @@
-import { Type, type Static } from 'typebox'
+import { Type } from 'typebox'
 import { body } from './envelope.ts'
 import { userAssignedIdentityNameRule } from './names.ts'
 import type { ResourceTypeDeclaration } from './resource-type.ts'
@@ -21,7 +21,6 @@ export const userAssignedIdentityProperties = Type.Object({
   clientId: text({ readOnly: true }),
   isolationScope: oneOf(['None', 'Regional'], { since: '2024-11-30', kept: true }),
 })
-export type UserAssignedIdentityProperties = Static<typeof userAssignedIdentityProperties>
 
 export const userAssignedIdentityType = 'Microsoft.ManagedIdentity/userAssignedIdentities'
 

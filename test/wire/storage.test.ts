@@ -167,6 +167,8 @@ suite('storage accounts', { timeout: 120_000 }, () => {
       { method: 'DELETE' },
       'AuthorizationPermissionMismatch',
     )
+    const page = `${endpoint}/vhds?restype=container&comp=list&maxresults=0&${list}`
+    assert.match(await (await fetch(page)).text(), /<Code>OutOfRangeQueryParameterValue</)
     const bearer = { authorization: `Bearer ${wire.server.token}` }
     assert.equal((await fetch(`${endpoint}/vhds/os.vhd`, { headers: bearer, method: 'HEAD' })).status, 200)
     assert.equal((await fetch(`${endpoint}/vhds/os.vhd`)).status, 401)
