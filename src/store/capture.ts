@@ -87,7 +87,7 @@ async function mergeLayer(context: CaptureContext, parts: Parts, options: Transf
   if (base && base.virtualSizeBytes > layer.virtualSizeBytes) throw new Error('a layer is smaller than its base')
   const progress = createProgress(options.onProgress, await countDataBytes(layer, signal))
   const pick = createPicker(targets, openParent({ manifest: base, async [Symbol.asyncDispose]() {} }))
-  const codec = targets.folders[0]?.codec ?? 0
+  const { form } = targets
   await targets.begin(layer.virtualSizeBytes)
   const merger = createMerger(base, async (page) => {
     const names = leavesOf(page).map(({ name }) => name)
@@ -103,7 +103,7 @@ async function mergeLayer(context: CaptureContext, parts: Parts, options: Transf
     const batch = workers.nextId()
     const { names } = await worker.run({ kind: 'scan', key, batch, runs })
     const picks = await pick.choose(frames, names)
-    if (picks.length > 0) return { frames, names, encoded: await worker.run({ kind: 'encode', batch, picks, codec }) }
+    if (picks.length > 0) return { frames, names, encoded: await worker.run({ kind: 'encode', batch, picks, form }) }
     await worker.run({ kind: 'drop', batch })
     return { frames, names, encoded: undefined }
   }

@@ -2,9 +2,14 @@ import type { DiskImage, Extent } from '../blocks/disk-image.ts'
 
 /** Azure's storage classes and what they are here: see DESIGN section 6. */
 export const storageClasses = ['Standard_LRS', 'Standard_ZRS', 'Premium_LRS'] as const
-export type StorageClass = (typeof storageClasses)[number]
+export type PlainStorageClass = (typeof storageClasses)[number]
+/** Of a store that keeps its bytes encrypted: the class and the vault whose key does it (vault.ts). */
+export type EncryptedClass = `${PlainStorageClass}.${string}`
+/** Which of a region's stores: bytes as they are, or in a vault. */
+export type StorageClass = PlainStorageClass | EncryptedClass
 
-export function isStorageClass(text: string): text is StorageClass {
+/** A class as clients name it. */
+export function isStorageClass(text: string): text is PlainStorageClass {
   return storageClasses.some((one) => one === text)
 }
 

@@ -1,15 +1,18 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { silentLogger, type Logger } from '../base/logger.ts'
 import { mapLimit } from '../base/map-limit.ts'
 import { normalizeRegionName, type Region } from '../base/region.ts'
-import type { DiskStore, DiskStores, StorageClass } from './disk-store.ts'
+import { storageClasses } from './disk-store.ts'
+import type { DiskStore, DiskStores, PlainStorageClass, StorageClass } from './disk-store.ts'
 import type { FileSystem } from './durable-file.ts'
 import { openFolderStore, type FolderStore } from './folder-store.ts'
 import { createFrameWorkers } from './frame-workers.ts'
 import { storeProblems } from './problems.ts'
 import { createRegionStore } from './region-store.ts'
 import { zonesNeeded } from './transfer-targets.ts'
+import { createVaultLock, inVault, isVaultName, plainClassOf, vaultOf } from './vault.ts'
+import type { FindVaultKey, VaultLock } from './vault.ts'
 
 export interface DiskStoresOptions {
   readonly regions: readonly Region[]
@@ -18,6 +21,8 @@ export interface DiskStoresOptions {
   readonly workers?: number
   /** How files are written; tests put a full or failing disk here. */
   readonly files?: FileSystem
+  /** Keys of stores that encrypt; without it there are none. */
+  readonly findVaultKey?: FindVaultKey
 }
 
 export interface OpenDiskStores extends DiskStores, AsyncDisposable {}
@@ -27,18 +32,34 @@ interface Place {
   readonly place: string
 }
 
+/** Where in a stamp or zone the stores of vaults are. */
+const vaultsFolder = 'encrypted'
+
 function placesOf(region: Region, storageClass: StorageClass): readonly Place[] {
-  if (storageClass === 'Standard_ZRS')
+  const plain = plainClassOf(storageClass)
+  const vault = vaultOf(storageClass)
+  const home = vault === undefined ? [] : [vaultsFolder, vault]
+  if (plain === 'Standard_ZRS')
     return region.zoneFolders.map((folder, index) => ({
-      folder: join(folder, 'standard'),
+      folder: join(folder, ...home, 'standard'),
       place: `region ${region.name}, zone ${region.zones[index] ?? index + 1}`,
     }))
-  const part = storageClass === 'Premium_LRS' ? 'premium' : 'standard'
+  const part = plain === 'Premium_LRS' ? 'premium' : 'standard'
   const isOnly = region.stampFolders.length === 1
   return region.stampFolders.map((folder, index) => ({
-    folder: join(folder, part),
+    folder: join(folder, ...home, part),
     place: isOnly ? `region ${region.name}` : `region ${region.name}, stamp ${index + 1}`,
   }))
+}
+
+/** The vaults that have a store of this class on disk. */
+function vaultsOf(region: Region, storageClass: PlainStorageClass): readonly string[] {
+  const homes = storageClass === 'Standard_ZRS' ? region.zoneFolders : region.stampFolders
+  const names = homes.flatMap((home) => {
+    const folder = join(home, vaultsFolder)
+    return existsSync(folder) ? readdirSync(folder).filter(isVaultName) : []
+  })
+  return [...new Set(names)]
 }
 
 /** Opens a region's folders once; of three zones one may be out of order. */
@@ -49,6 +70,7 @@ function createOpener(
     readonly logger: Logger
     readonly files: FileSystem | undefined
     readonly checkpointIndex: (path: string) => void
+    readonly vault: VaultLock | undefined
   },
 ) {
   let opened: Promise<readonly FolderStore[]> | undefined
@@ -58,8 +80,9 @@ function createOpener(
         openFolderStore({
           folder,
           place,
-          layout: storageClass === 'Premium_LRS' ? 'raw' : 'zstd',
+          layout: plainClassOf(storageClass) === 'Premium_LRS' ? 'raw' : 'zstd',
           logger: options.logger,
+          vault: options.vault,
           checkpointIndex: options.checkpointIndex,
           ...(options.files ? { files: options.files } : {}),
         }),
@@ -67,7 +90,7 @@ function createOpener(
     )
     const folders = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
     const failed = results.find((result) => result.status === 'rejected')
-    const needed = storageClass === 'Standard_ZRS' ? zonesNeeded : places.length
+    const needed = plainClassOf(storageClass) === 'Standard_ZRS' ? zonesNeeded : places.length
     if (failed && folders.length < needed) {
       for (const folder of folders) await folder[Symbol.asyncDispose]()
       throw failed.reason
@@ -107,16 +130,22 @@ export async function createDiskStores(options: DiskStoresOptions): Promise<Open
   }
   const stores = new Map<string, DiskStore>()
   const openers: ReturnType<typeof createOpener>[] = []
+  const add = (region: Region, storageClass: StorageClass): DiskStore => {
+    const name = vaultOf(storageClass)
+    const vault = name === undefined ? undefined : createVaultLock(name, options.findVaultKey ?? noVaultKeys)
+    const places = placesOf(region, storageClass)
+    const opener = createOpener(places, storageClass, { logger, files: options.files, checkpointIndex, vault })
+    openers.push(opener)
+    const open = (): ReturnType<typeof opener.open> => opener.open()
+    const store = createRegionStore({ region: region.name, storageClass, workers, logger, open, vault })
+    stores.set(keyOf(region.name, storageClass), store)
+    return store
+  }
   for (const region of options.regions)
-    for (const storageClass of ['Standard_LRS', 'Standard_ZRS', 'Premium_LRS'] as const) {
-      const places = placesOf(region, storageClass)
-      if (storageClass === 'Standard_ZRS' ? places.length < 3 : places.length === 0) continue
-      const opener = createOpener(places, storageClass, { logger, files: options.files, checkpointIndex })
-      openers.push(opener)
-      stores.set(
-        keyOf(region.name, storageClass),
-        createRegionStore({ region: region.name, storageClass, workers, logger, open: () => opener.open() }),
-      )
+    for (const storageClass of storageClasses) {
+      if (!canHold(region, storageClass)) continue
+      add(region, storageClass)
+      for (const vault of vaultsOf(region, storageClass)) add(region, inVault(storageClass, vault))
     }
   const close = async (): Promise<void> => {
     await Promise.all(openers.map((opener) => opener.close()))
@@ -138,12 +167,23 @@ export async function createDiskStores(options: DiskStoresOptions): Promise<Open
       const store = stores.get(keyOf(name, storageClass))
       if (store) return store
       const region = options.regions.find((one) => normalizeRegionName(one.name) === normalizeRegionName(name))
+      const vault = vaultOf(storageClass)
+      if (region && vault !== undefined && isVaultName(vault) && canHold(region, plainClassOf(storageClass)))
+        return add(region, storageClass)
       if (region) throw storeProblems.ZonesMissing({ region: region.name })
       const known = options.regions.map((one) => one.name).join(', ')
       throw storeProblems.RegionUnknown({ region: name, known })
     },
     [Symbol.asyncDispose]: close,
   }
+}
+
+function canHold(region: Region, storageClass: PlainStorageClass): boolean {
+  return storageClass === 'Standard_ZRS' ? region.zoneFolders.length >= 3 : region.stampFolders.length > 0
+}
+
+function noVaultKeys(vault: string): Promise<Uint8Array> {
+  return Promise.reject(storeProblems.KeyNotAvailable({ vault }))
 }
 
 function keyOf(region: string, storageClass: StorageClass): string {

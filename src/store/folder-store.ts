@@ -4,8 +4,9 @@ import type { Logger } from '../base/logger.ts'
 import { randomUuid } from '../base/random.ts'
 import { nodeFileSystem, type FileSystem } from './durable-file.ts'
 import { DiskMissing } from './errors.ts'
-import { rawCodec, zstdCodec, type CodecNumber } from './frame-codec.ts'
+import { rawCodec, zstdCodec } from './frame-codec.ts'
 import { openFrameIndex, type FrameIndex, type FrameLocation, type PackRow } from './frame-index.ts'
+import type { FrameForm } from './frame-jobs.ts'
 import { hexOf, nameKey } from './frame-name.ts'
 import { createManifestWriter, openManifest, type Manifest, type ManifestWriter } from './manifest.ts'
 import type { PackRecord } from './pack-format.ts'
@@ -14,6 +15,7 @@ import { PackWriter, packPath } from './pack-writer.ts'
 import { asStorageProblem } from './problems.ts'
 import { lockStore } from './store-lock.ts'
 import { createPinBoard, type PinBoard, type StorePin } from './store-pin.ts'
+import type { VaultLock } from './vault.ts'
 
 /**
  * One piece of work that writes: a pin, and how many writes of the store had failed when it began. A failure after that
@@ -49,6 +51,8 @@ export interface FolderStoreOptions {
   /** zstd at rest, or raw frames on 4 KiB. */
   readonly layout: 'zstd' | 'raw'
   readonly logger: Logger
+  /** What rests here is encrypted. */
+  readonly vault?: VaultLock | undefined
   readonly files?: FileSystem
   /** Moves the index's log on; it waits for the disk, so it belongs in a worker. */
   readonly checkpointIndex?: (path: string) => void
@@ -122,20 +126,21 @@ interface Opened {
 export class FolderStore implements AsyncDisposable {
   /** For messages: `region westeurope, zone 2`. */
   readonly place: string
-  /** As frames rest here. */
-  readonly codec: CodecNumber
   /** For the sweep (folder-sweep.ts). */
   readonly parts: FolderParts
   readonly #paths: Paths
   readonly #files: FileSystem
   readonly #opened: Opened
+  readonly #codec: FrameForm['codec']
+  readonly #vault: VaultLock | undefined
   /** Frames known to be lost, until they are stored again. */
   readonly #lost: Set<string>
 
   constructor(options: FolderStoreOptions, files: FileSystem, paths: Paths, opened: Opened) {
     const { index, packs } = opened
     this.place = options.place
-    this.codec = options.layout === 'zstd' ? zstdCodec : rawCodec
+    this.#codec = options.layout === 'zstd' ? zstdCodec : rawCodec
+    this.#vault = options.vault
     this.#paths = paths
     this.#files = files
     this.#opened = opened
@@ -165,11 +170,22 @@ export class FolderStore implements AsyncDisposable {
     }
   }
 
+  /** How frames rest here. Throws KeyNotAvailable while its vault is locked. */
+  get form(): FrameForm {
+    return { codec: this.#codec, key: this.#vault?.secrets().frames }
+  }
+
+  /** Frames rest encrypted: what a pack holds is of no use to others. */
+  get isVault(): boolean {
+    return this.#vault !== undefined
+  }
+
   /** Where a frame lies; 'pending' while it is on its way into a pack. What is found is held by the pin. */
   locate(name: Uint8Array, pin?: StorePin): FrameLocation | 'pending' | undefined {
     const { index, packs, writer } = this.parts
-    if (writer.holdPending(nameKey(name), pin)) return 'pending'
-    const location = index.find(name)
+    const resting = this.#restingName(name)
+    if (writer.holdPending(nameKey(resting), pin)) return 'pending'
+    const location = index.find(resting)
     if (!location || packs.get(location.pack)?.state !== 'live') return undefined
     pin?.packs.add(location.pack)
     return location
@@ -177,6 +193,15 @@ export class FolderStore implements AsyncDisposable {
 
   /** Takes frames into the open pack; durable after `flush`. Throws StorageFull or StorageFailed. */
   append(records: readonly PackRecord[], scope: WriteScope): Promise<void> {
+    if (!this.#vault) return this.appendResting(records, scope)
+    return this.appendResting(
+      records.map((record) => ({ ...record, name: this.#restingName(record.name) })),
+      scope,
+    )
+  }
+
+  /** The same for what came out of a pack of this store. */
+  appendResting(records: readonly PackRecord[], scope: WriteScope): Promise<void> {
     return this.#guarded(async () => {
       this.#checkFailures(scope)
       await this.parts.writer.append(records, scope.pin, scope.usesReserve)
@@ -196,13 +221,14 @@ export class FolderStore implements AsyncDisposable {
   /** Forgets where a bad frame lies, if it still lies there, so that it can be stored again. */
   dropFrame(name: Uint8Array, location: FrameLocation): void {
     const { index, logger } = this.parts
-    const now = index.find(name)
+    const resting = this.#restingName(name)
+    const now = index.find(resting)
     if (!now || now.pack !== location.pack || now.offset !== location.offset) return
     const facts = { place: this.place, frame: hexOf(name), pack: location.pack, offset: location.offset }
     logger.error(facts, 'stored frame is bad')
-    index.remove(location.pack, [name])
-    index.saveLost(name)
-    this.#lost.add(nameKey(name))
+    index.remove(location.pack, [resting])
+    index.saveLost(resting)
+    this.#lost.add(nameKey(resting))
     // Its file may be damaged further, or deleted: what heals it must not be written into it.
     if (this.parts.writer.openPack === location.pack) this.parts.writer.rotate().catch(() => {})
   }
@@ -226,19 +252,22 @@ export class FolderStore implements AsyncDisposable {
 
   /** Throws DiskMissing or ManifestCorrupt. */
   openDisk(root: string): Promise<Manifest> {
-    return openDiskAt(this.#paths, root, this.place)
+    return openDiskAt(this.#paths, root, this.place, this.#vault)
   }
 
   /** `commit` of what it answers makes the disk durable, after its frames. */
   beginDisk(virtualSizeBytes: number, scope: WriteScope): Promise<DiskWriter> {
     const { place } = this
+    const vault = this.#vault
     const flush = (): Promise<void> => this.flush(scope)
-    return this.#guarded(() => beginDisk(this.#files, this.#paths, { virtualSizeBytes, pin: scope.pin, flush, place }))
+    return this.#guarded(() =>
+      beginDisk(this.#files, this.#paths, { virtualSizeBytes, pin: scope.pin, flush, place, vault }),
+    )
   }
 
   /** Whether a frame that a disk here names can be taken to be here without a look-up. */
   trustsFrame(name: Uint8Array): boolean {
-    return !this.#opened.isRebuilt && !this.#lost.has(nameKey(name))
+    return !this.#opened.isRebuilt && !this.#lost.has(nameKey(this.#restingName(name)))
   }
 
   usage(): Promise<{ readonly bytesStored: number; readonly frames: number; readonly disks: number }> {
@@ -252,6 +281,10 @@ export class FolderStore implements AsyncDisposable {
       this.parts.index[Symbol.dispose]()
       this.#opened.lock[Symbol.dispose]()
     }
+  }
+
+  #restingName(name: Uint8Array): Uint8Array {
+    return this.#vault ? this.#vault.secrets().nameOf(name) : name
   }
 
   #checkFailures(scope: WriteScope): void {
@@ -272,9 +305,14 @@ function isAbsent(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ENOENT'
 }
 
-async function openDiskAt(paths: Paths, root: string, place: string): Promise<Manifest> {
+async function openDiskAt(
+  paths: Paths,
+  root: string,
+  place: string,
+  vault: VaultLock | undefined,
+): Promise<Manifest> {
   try {
-    return await openManifest(paths.manifest(root), root)
+    return await openManifest(paths.manifest(root), root, vault?.secrets().manifests)
   } catch (error) {
     if (isAbsent(error)) throw new DiskMissing(root, { cause: error })
     throw asStorageProblem(error, place)
@@ -289,11 +327,13 @@ async function beginDisk(
     readonly pin: StorePin
     readonly flush: () => Promise<void>
     readonly place: string
+    readonly vault: VaultLock | undefined
   },
 ): Promise<DiskWriter> {
   const { pin, place } = disk
   const temporary = join(paths.temporary, randomUuid())
-  const writer: ManifestWriter = await createManifestWriter(files, temporary, disk.virtualSizeBytes)
+  const key = disk.vault?.secrets().manifests
+  const writer: ManifestWriter = await createManifestWriter(files, temporary, disk.virtualSizeBytes, key)
   return {
     async add(page) {
       try {

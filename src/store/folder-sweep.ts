@@ -152,7 +152,7 @@ async function rescue(
         return undefined
       }
       const { name, codec, crc } = entry
-      await store.append([{ name, codec, crc, bytes }], scope)
+      await store.appendResting([{ name, codec, crc, bytes }], scope)
       bytesMoved += bytes.length
     }
   } finally {

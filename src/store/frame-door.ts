@@ -72,7 +72,7 @@ export function createFrameDoor({ copies, fetcherFor, workers }: FrameDoorOption
         const names = frames.map((frame) => frame.name)
         own.home ??= chooseFolders(set, 1, names, undefined)
         const targets = openTargets(set, own.home, own, undefined)
-        const bytesStored = await targets.append(await admitFrames(workers, targets.folders[0]?.codec ?? 0, frames))
+        const bytesStored = await targets.append(await admitFrames(workers, targets.form, frames))
         await targets.flush()
         return { bytesStored }
       } finally {
@@ -152,6 +152,6 @@ export async function bringFrames(
     const frame = bytes.subarray(index * frameSizeBytes, (index + 1) * frameSizeBytes)
     return { name, codec: 'raw' as const, bytes: frame }
   })
-  await targets.append(await admitFrames(workers, targets.folders[0]?.codec ?? 0, frames))
+  await targets.append(await admitFrames(workers, targets.form, frames))
   return []
 }

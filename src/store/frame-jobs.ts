@@ -15,16 +15,28 @@ export type FrameJob =
   | { readonly kind: 'closeImage'; readonly key: number }
   /** Reads frames of an image and names them; the worker keeps their bytes under `batch` until encode or drop. */
   | { readonly kind: 'scan'; readonly key: number; readonly batch: number; readonly runs: readonly FrameRun[] }
-  | { readonly kind: 'encode'; readonly batch: number; readonly picks: readonly number[]; readonly codec: CodecNumber }
+  | { readonly kind: 'encode'; readonly batch: number; readonly picks: readonly number[]; readonly form: FrameForm }
   | { readonly kind: 'drop'; readonly batch: number }
   /** Checks encoded frames against their names and encodes them for this store. */
-  | { readonly kind: 'admit'; readonly frames: EncodedBatch; readonly codec: CodecNumber }
+  | { readonly kind: 'admit'; readonly frames: EncodedBatch; readonly form: FrameForm }
   /**
    * Reads frames from packs, decodes and checks them. `into` (64 KiB for each) is shared memory: what is good is there
-   * when the job has ended, what is not good is left alone. Undefined: only checks.
+   * when the job has ended, what is not good is left alone. Undefined: only checks. `key`: they rest encrypted with it.
    */
-  | { readonly kind: 'fetch'; readonly frames: readonly FrameAddress[]; readonly into: SharedArrayBuffer | undefined }
+  | {
+      readonly kind: 'fetch'
+      readonly frames: readonly FrameAddress[]
+      readonly into: SharedArrayBuffer | undefined
+      readonly key: Uint8Array | undefined
+    }
   | { readonly kind: 'checkpoint'; readonly path: string }
+
+/** How frames rest in a store. */
+export interface FrameForm {
+  readonly codec: CodecNumber
+  /** They are encrypted with it, whatever their codec; undefined: they rest as they are. */
+  readonly key: Uint8Array | undefined
+}
 
 export interface FrameRun {
   /** Number of the first frame. */

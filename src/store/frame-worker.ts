@@ -8,11 +8,13 @@ import { frameSizeBytes } from './disk-store.ts'
 import { checksum, createFrameCodec, encodeBoundBytes, type CodecNumber } from './frame-codec.ts'
 import { checkpointFrameIndex } from './frame-index.ts'
 import { mostBatchFrames } from './frame-jobs.ts'
+import { openFrame, sealBytes, sealFrame } from './frame-seal.ts'
 import type {
   AdmitResult,
   EncodedBatch,
   FetchResult,
   FrameAddress,
+  FrameForm,
   FrameJob,
   FrameRun,
   JobFailure,
@@ -69,16 +71,17 @@ async function scan(key: number, batch: number, runs: readonly FrameRun[]): Prom
 /** Collects encoded frames in one memory that stays; what is answered gets a memory of its own, to be transferred. */
 const collected: { bytes: Buffer } = { bytes: Buffer.alloc(0) }
 
-function createCollector(wanted: CodecNumber, frames: number) {
+function createCollector({ codec: wanted, key }: FrameForm, frames: number) {
   const names = new Uint8Array(frames * nameBytes)
   const codecs: CodecNumber[] = []
   const lengths: number[] = []
   const crcs: number[] = []
-  const room = frames * frameSizeBytes + encodeBoundBytes
+  const room = frames * (frameSizeBytes + (key ? sealBytes : 0)) + encodeBoundBytes
   if (collected.bytes.length < room) collected.bytes = Buffer.alloc(room)
   const into = collected.bytes
   let at = 0
-  const note = (name: Uint8Array, as: CodecNumber, length: number): void => {
+  const note = (name: Uint8Array, as: CodecNumber, encoded: number): void => {
+    const length = key ? sealFrame(key, name, into.subarray(at, at + encoded + sealBytes), encoded) : encoded
     names.set(name, lengths.length * nameBytes)
     codecs.push(as)
     lengths.push(length)
@@ -102,17 +105,17 @@ function createCollector(wanted: CodecNumber, frames: number) {
   }
 }
 
-function encode(batch: number, picks: readonly number[], wanted: CodecNumber): EncodedBatch {
+function encode(batch: number, picks: readonly number[], form: FrameForm): EncodedBatch {
   const kept = batches.get(batch)
   if (!kept) throw new Error(`batch ${batch} is not in this worker`)
-  const collector = createCollector(wanted, picks.length)
+  const collector = createCollector(form, picks.length)
   for (const pick of picks) collector.encode(nameAt(kept.names, pick), frameAt(kept.bytes, pick))
   release(batch)
   return collector.finish()
 }
 
-function admit(frames: EncodedBatch, wanted: CodecNumber): AdmitResult {
-  const collector = createCollector(wanted, frames.lengths.length)
+function admit(frames: EncodedBatch, form: FrameForm): AdmitResult {
+  const collector = createCollector(form, frames.lengths.length)
   const bad: number[] = []
   let at = 0
   for (const [index, length] of frames.lengths.entries()) {
@@ -122,7 +125,7 @@ function admit(frames: EncodedBatch, wanted: CodecNumber): AdmitResult {
     const name = nameAt(frames.names, index)
     if (!codec.decode(bytes, from, frameScratch) || !sameBytes(nameOf(frameScratch), name)) bad.push(index)
     // What is encoded as this store wants it goes in as it came; a raw frame may have been found not to shrink.
-    else if (from === wanted) collector.push(name, from, bytes)
+    else if (from === form.codec) collector.push(name, from, bytes)
     else collector.encode(name, frameScratch)
   }
   return { admitted: collector.finish(), bad }
@@ -135,7 +138,17 @@ const gone = 1
 const corrupt = 2
 const failed = 3
 
-async function fetch(frames: readonly FrameAddress[], into: SharedArrayBuffer | undefined): Promise<FetchResult> {
+/** Decodes a frame as it rests into the scratch; false for what is not what its name says. */
+function isWhole(packed: Uint8Array, { name, codec: as }: FrameAddress, key: Uint8Array | undefined): boolean {
+  const encoded = key ? openFrame(key, name, packed) : packed
+  return encoded !== undefined && codec.decode(encoded, as, frameScratch) && sameBytes(nameOf(frameScratch), name)
+}
+
+async function fetch(
+  frames: readonly FrameAddress[],
+  into: SharedArrayBuffer | undefined,
+  key: Uint8Array | undefined,
+): Promise<FetchResult> {
   const states = new Uint8Array(frames.length).fill(failed)
   const bytes = into && new Uint8Array(into)
   let handle: FileHandle | undefined
@@ -172,7 +185,7 @@ async function fetch(frames: readonly FrameAddress[], into: SharedArrayBuffer | 
           continue
         }
         const encoded = packed.subarray(frame.offset - read.from, frame.offset - read.from + frame.length)
-        const isGood = codec.decode(encoded, frame.codec, frameScratch) && sameBytes(nameOf(frameScratch), frame.name)
+        const isGood = isWhole(encoded, frame, key)
         states[member] = isGood ? 0 : corrupt
         // Unverified bytes never leave the worker.
         if (isGood) bytes?.set(frameScratch, member * frameSizeBytes)
@@ -200,14 +213,14 @@ async function run(job: FrameJob): Promise<unknown> {
     case 'scan':
       return scan(job.key, job.batch, job.runs)
     case 'encode':
-      return encode(job.batch, job.picks, job.codec)
+      return encode(job.batch, job.picks, job.form)
     case 'drop':
       release(job.batch)
       return undefined
     case 'admit':
-      return admit(job.frames, job.codec)
+      return admit(job.frames, job.form)
     case 'fetch':
-      return fetch(job.frames, job.into)
+      return fetch(job.frames, job.into, job.key)
     case 'checkpoint':
       checkpointFrameIndex(job.path)
       return undefined

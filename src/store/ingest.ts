@@ -94,7 +94,7 @@ async function runIngest(
   const progress = createProgress(options.onProgress, await countBytes(image, signal))
   await using parentDisk = await findParent(targets.folders, options.parentRoot)
   const pick = createPicker(targets, openParent(parentDisk))
-  const codec = targets.folders[0]?.codec ?? 0
+  const { form } = targets
   await targets.begin(image.virtualSizeBytes)
   const pages = createPageGatherer((page) => targets.add(page))
 
@@ -105,7 +105,7 @@ async function runIngest(
     const { names } = await worker.run({ kind: 'scan', key, batch, runs })
     const frames = framesOf(runs)
     const picks = await pick.choose(frames, names)
-    if (picks.length > 0) return { frames, names, encoded: await worker.run({ kind: 'encode', batch, picks, codec }) }
+    if (picks.length > 0) return { frames, names, encoded: await worker.run({ kind: 'encode', batch, picks, form }) }
     await worker.run({ kind: 'drop', batch })
     return { frames, names, encoded: undefined }
   }

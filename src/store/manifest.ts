@@ -1,10 +1,11 @@
-import { open, rename, unlink, type FileHandle } from 'node:fs/promises'
+import { rename, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { KiB } from '../base/units.ts'
 import { frameSizeBytes, type LeafPage } from './disk-store.ts'
 import { frameCount, hashPage, isZeroPage, leavesPerPage, pageBytes, pageCount, rootOf } from './disk-tree.ts'
 import type { DurableFile, FileSystem } from './durable-file.ts'
 import { ManifestCorrupt } from './errors.ts'
+import { createManifestFile, openManifestFile, type ManifestFile } from './manifest-file.ts'
 import { checksum } from './frame-codec.ts'
 import { isZeroName, nameAt, nameBytes, sameBytes } from './frame-name.ts'
 
@@ -113,12 +114,6 @@ function unpackPage(bytes: Buffer, count: number): Uint8Array | undefined {
   return at === bytes.length ? leaves : undefined
 }
 
-async function readExactly(handle: FileHandle, position: number, length: number): Promise<Buffer> {
-  const into = Buffer.alloc(length)
-  const { bytesRead } = await handle.read(into, 0, length, position)
-  return into.subarray(0, bytesRead)
-}
-
 interface Table {
   readonly footer: Footer
   readonly bytes: Buffer
@@ -127,13 +122,13 @@ interface Table {
   readonly fileBytes: number
 }
 
-async function readTable(handle: FileHandle, root: string): Promise<Table> {
-  const { size } = await handle.stat()
-  const footer = parseFooter(await readExactly(handle, Math.max(0, size - footerBytes), Math.min(size, footerBytes)))
+async function readTable(file: ManifestFile, root: string): Promise<Table> {
+  const size = file.sizeBytes
+  const footer = parseFooter(await file.read(Math.max(0, size - footerBytes), Math.min(size, footerBytes)))
   if (!footer) throw new ManifestCorrupt(root, 'footer')
   const tableLength = footer.pages * tableEntryBytes
   if (tableLength + footerBytes > size) throw new ManifestCorrupt(root, 'length')
-  const bytes = await readExactly(handle, size - footerBytes - tableLength, tableLength)
+  const bytes = await file.read(size - footerBytes - tableLength, tableLength)
   const offsets = new Float64Array(footer.pages)
   let previous = -1
   let place = 0
@@ -153,18 +148,18 @@ async function readTable(handle: FileHandle, root: string): Promise<Table> {
   return { footer, bytes, offsets, fileBytes: size }
 }
 
-/** Opens and checks a manifest down to its page hashes; pages are checked when they are read. */
-export async function openManifest(path: string, root: string): Promise<Manifest> {
-  const handle = await open(path, 'r')
+/** Opens and checks a manifest down to its page hashes; pages are checked when they are read. `key`: of a vault. */
+export async function openManifest(path: string, root: string, key?: Uint8Array): Promise<Manifest> {
+  const file = await openManifestFile(path, key)
   try {
-    return manifestOf(handle, root, await readTable(handle, root))
+    return manifestOf(file, root, await readTable(file, root))
   } catch (error) {
-    await handle.close()
+    await file.close()
     throw error
   }
 }
 
-function manifestOf(handle: FileHandle, root: string, { footer, bytes, offsets, fileBytes }: Table): Manifest {
+function manifestOf(file: ManifestFile, root: string, { footer, bytes, offsets, fileBytes }: Table): Manifest {
   const indexAt = (place: number): number => bytes.readUInt32LE(place * tableEntryBytes)
   const findPlace = (index: number): number | undefined => {
     let low = 0
@@ -183,7 +178,7 @@ function manifestOf(handle: FileHandle, root: string, { footer, bytes, offsets, 
   }
   const readPage = async (place: number): Promise<Uint8Array> => {
     const count = bytes.readUInt16LE(place * tableEntryBytes + 4)
-    const leaves = unpackPage(await readExactly(handle, offsets[place] ?? 0, packedBytes(count)), count)
+    const leaves = unpackPage(await file.read(offsets[place] ?? 0, packedBytes(count)), count)
     if (!leaves || !sameBytes(hashPage(leaves), hashAt(place)))
       throw new ManifestCorrupt(root, `page ${indexAt(place)}`)
     return leaves
@@ -208,7 +203,7 @@ function manifestOf(handle: FileHandle, root: string, { footer, bytes, offsets, 
       for (let place = 0; place < footer.pages; place += 1)
         yield { index: indexAt(place), leaves: await readPage(place) }
     },
-    close: () => handle.close(),
+    close: () => file.close(),
   }
 }
 
@@ -228,8 +223,9 @@ export async function createManifestWriter(
   files: FileSystem,
   temporaryPath: string,
   virtualSizeBytes: number,
+  key?: Uint8Array,
 ): Promise<ManifestWriter> {
-  const file: DurableFile = await files.create(temporaryPath)
+  const file: DurableFile = await createManifestFile(files, temporaryPath, key)
   const table: Buffer[] = []
   let buffered: Uint8Array[] = []
   let bufferedBytes = 0

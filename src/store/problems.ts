@@ -24,6 +24,11 @@ export const storeProblems = defineProblems({
     say: (f: { region: string; known: string }) =>
       `Region '${f.region}' has no storage on this server. Known regions: ${f.known}. Use one of them, or configure it.`,
   },
+  KeyNotAvailable: {
+    kind: 'conflict',
+    say: (f: { vault: string }) =>
+      `The store with the data key '${f.vault}' is locked: its key is not available. Put the key back, then try again.`,
+  },
   ZonesMissing: {
     kind: 'invalid',
     say: (f: { region: string }) =>

@@ -25,6 +25,8 @@ async function locateAll(
   }
   return names.map((name) => {
     for (const folder of folders) {
+      // What rests in a vault leaves it decoded and verified only.
+      if (folder.isVault) continue
       const location = folder.locate(name)
       if (location && location !== 'pending') return { name, folder, location }
     }

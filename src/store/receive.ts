@@ -6,7 +6,7 @@ import {
   type TransferOptions,
 } from './disk-store.ts'
 import { FrameCorrupt } from './errors.ts'
-import type { AdmitResult, EncodedBatch } from './frame-jobs.ts'
+import type { AdmitResult, EncodedBatch, FrameForm } from './frame-jobs.ts'
 import { hexOf, nameAt, nameBytes, nameKey } from './frame-name.ts'
 import type { FrameWorkers } from './frame-workers.ts'
 import type { StoreContext } from './ingest.ts'
@@ -43,12 +43,12 @@ export function joinFrames(
 /** Decodes, checks and re-encodes frames that came from elsewhere; a frame that is not what its name says is refused. */
 export async function admitFrames(
   workers: FrameWorkers,
-  codec: 0 | 1,
+  form: FrameForm,
   frames: readonly EncodedFrame[],
 ): Promise<AdmitResult['admitted']> {
   const batch = joinFrames(frames)
   const names = batch.names
-  const { admitted, bad } = await workers.pick().run({ kind: 'admit', frames: batch, codec }, [batch.payload.buffer])
+  const { admitted, bad } = await workers.pick().run({ kind: 'admit', frames: batch, form }, [batch.payload.buffer])
   const first = bad[0]
   if (first !== undefined) throw new FrameCorrupt(hexOf(nameAt(names, first)))
   return admitted
@@ -84,7 +84,6 @@ export async function receiveDisk(
     try {
       await targets.begin(virtualSizeBytes)
       const claimed = new Set<string>()
-      const codec = folders[0]?.codec ?? 0
       const pages = async function* (): AsyncIterable<Asked> {
         const waiting: Uint8Array[] = []
         for await (const page of from.leafPages(root)) {
@@ -107,7 +106,7 @@ export async function receiveDisk(
         signal?.throwIfAborted()
         const frames = await from.readFrames(names, signal)
         const bytesSent = frames.reduce((sum, frame) => sum + frame.bytes.length, 0)
-        return { names, bytesSent, admitted: await admitFrames(workers, codec, checkAsked(names, frames)) }
+        return { names, bytesSent, admitted: await admitFrames(workers, targets.form, checkAsked(names, frames)) }
       }
       await slidingWindow(pages(), workers.count * batchesPerWorker, start, async ({ names, bytesSent, admitted }) => {
         signal?.throwIfAborted()

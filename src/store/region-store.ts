@@ -11,6 +11,7 @@ import { holdersOf, openAnyManifest } from './open-manifest.ts'
 import { receiveDisk } from './receive.ts'
 import { createFrameCache, createStoredDisk } from './stored-disk.ts'
 import { pinDisk, type CopySet } from './transfer-targets.ts'
+import { plainClassOf, type VaultLock } from './vault.ts'
 import { verifyDisk } from './verify-disk.ts'
 
 export interface RegionStoreOptions {
@@ -20,17 +21,20 @@ export interface RegionStoreOptions {
   readonly logger: Logger
   /** Opens (once) the folders this class uses in the region. */
   readonly open: () => Promise<readonly FolderStore[]>
+  /** Of a store that encrypts: locked without its key. */
+  readonly vault?: VaultLock | undefined
 }
 
 /** The disks of one class in one region over its folder stores: one of several stamps, or three zones. */
 export function createRegionStore(options: RegionStoreOptions): DiskStore {
-  const { region, storageClass, workers, logger } = options
+  const { region, storageClass, workers, logger, vault } = options
+  const spread = plainClassOf(storageClass) === 'Standard_ZRS' ? 'every' : 'chosen'
   const cache = createFrameCache()
-  const copies = async (): Promise<CopySet> => ({
-    folders: await options.open(),
-    spread: storageClass === 'Standard_ZRS' ? 'every' : 'chosen',
-    logger,
-  })
+  const copies = async (): Promise<CopySet> => {
+    // Each time: a key that was destroyed is gone at once.
+    await vault?.unlock()
+    return { folders: await options.open(), spread, logger }
+  }
   const context = async (): Promise<StoreContext> => ({ set: await copies(), workers })
 
   let turn = 0
@@ -74,7 +78,15 @@ export function createRegionStore(options: RegionStoreOptions): DiskStore {
     },
     async sweep(live, signal) {
       let bytesFreed = 0
-      for (const folder of await options.open()) bytesFreed += await sweepFolder(folder, live, signal)
+      const lockedWhy = await vault?.unlock().catch((error: unknown) => error)
+      for (const folder of await options.open())
+        try {
+          bytesFreed += await sweepFolder(folder, live, signal)
+        } catch (error) {
+          // Without its key only what nobody needs any more can be told apart: manifests go, and packs with the last one.
+          if (lockedWhy === undefined) throw error
+          logger.warn({ place: folder.place, err: lockedWhy }, 'a locked store could not be swept')
+        }
       return { bytesFreed }
     },
     async usage() {

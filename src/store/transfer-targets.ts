@@ -2,7 +2,7 @@ import type { Logger } from '../base/logger.ts'
 import type { FramePin } from './disk-store.ts'
 import type { DiskWriter, FolderStore, WriteScope } from './folder-store.ts'
 import { hexOf } from './frame-name.ts'
-import type { EncodedBatch } from './frame-jobs.ts'
+import type { EncodedBatch, FrameForm } from './frame-jobs.ts'
 import { nameAt, nameBytes } from './frame-name.ts'
 import type { PackRecord } from './pack-format.ts'
 import { preferPlaces, rankPlaces } from './placement.ts'
@@ -78,6 +78,8 @@ export function chooseFolders(
 
 export interface TransferTargets {
   readonly folders: readonly FolderStore[]
+  /** How frames rest in all of them. */
+  readonly form: FrameForm
   /** Indexes of `names` that at least one target lacks; `isTrusted` ones are taken to be here. */
   lacking(names: readonly Uint8Array[], parentHas?: (index: number) => boolean): number[]
   /** Appends each frame to the targets that lack it. Answers bytes added, summed over the targets. */
@@ -139,6 +141,7 @@ export function openTargets(
     target.folder.locate(name, target.scope.pin) === undefined
   return {
     folders,
+    form: folders[0]?.form ?? { codec: 0, key: undefined },
     lacking(names, parentHas) {
       const found: number[] = []
       for (const [index, name] of names.entries()) {
