@@ -19,17 +19,18 @@ const mayImport: Readonly<Record<string, string>> = {
   access: 'base contract http db resources directory',
   activity: 'base http db resources',
   'managed-identity': 'base contract http db resources directory identity',
+  keys: 'base blocks contract db work resources',
   'resource-graph': 'base contract db resources',
   replication: 'base db store work',
   client: 'base contract',
   cli: 'base contract client blocks store transfer server',
-  gallery: 'base contract db blocks store work resources replication',
+  gallery: 'base contract db blocks store work resources replication keys',
   compute: 'base contract db blocks store work resources gallery',
   transfer: 'base http db blocks store identity',
   storage: 'base contract db resources',
   arm: 'base contract http db work resources identity access activity',
   server:
-    'base contract http db blocks store work resources directory identity access activity managed-identity resource-graph replication gallery compute storage templates transfer arm client',
+    'base contract http db blocks store work resources directory identity access activity managed-identity resource-graph keys replication gallery compute storage templates transfer arm client',
 }
 
 interface SourceFile {

@@ -6,6 +6,7 @@ import { splitType, type Engine } from './engine.ts'
 
 /** What each part of ComputeRP calls its operations; the handler behind all of them is the same. */
 const operationSegments: Readonly<Record<string, string>> = {
+  diskencryptionsets: 'DiskOperations',
   disks: 'DiskOperations',
   snapshots: 'DiskOperations',
   virtualmachines: 'operations',

@@ -117,6 +117,7 @@ export const galleryScriptNameRule: NameRule = {
 }
 export const diskNameRule = entityNameRule('diskName')
 export const managedImageNameRule = entityNameRule('imageName')
+export const diskEncryptionSetNameRule = entityNameRule('diskEncryptionSetName')
 export const snapshotNameRule = entityNameRule('snapshotName')
 export const userAssignedIdentityNameRule = entityNameRule('resourceName')
 export const virtualMachineNameRule = entityNameRule('vmName')

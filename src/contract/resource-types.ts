@@ -1,4 +1,5 @@
 import { accessProfiles, accessProfileVersions } from './access-profiles.ts'
+import { diskEncryptionSets } from './disk-encryption-sets.ts'
 import { disks } from './disks.ts'
 import { galleries } from './galleries.ts'
 import { galleryApplications, galleryApplicationVersions } from './gallery-applications.ts'
@@ -27,6 +28,7 @@ export const resourceTypes: readonly ResourceTypeDeclaration[] = [
   galleryScriptVersions,
   accessProfiles,
   accessProfileVersions,
+  diskEncryptionSets,
   disks,
   snapshots,
   images,

@@ -1,31 +1,170 @@
+import { findArmId } from '../base/arm-id.ts'
+import type { RegionDirectory } from '../base/region.ts'
+import { diskEncryptionSetType } from '../contract/disk-encryption-sets.ts'
+import type { DbOrTx, Tx } from '../db/tables.ts'
+import { findDiskEncryptionSet } from '../keys/disk-encryption-sets.ts'
+import type { Change, RequestContext } from '../resources/behaviour.ts'
+import { lockResource } from '../resources/resource.rows.ts'
+import type { Draft } from '../resources/resource.ts'
+import { vaultOf } from '../store/vault.ts'
 import type { PublishingProfile } from './placement.ts'
 import { galleryProblems } from './problems.ts'
+import { osDiskLun, type Replica } from './replica.rows.ts'
+import { versionProperties } from './version-properties.ts'
 
-type Encryption = NonNullable<NonNullable<NonNullable<PublishingProfile>['targetRegions']>[number]['encryption']>
+type TargetRegion = NonNullable<NonNullable<PublishingProfile>['targetRegions']>[number]
+type Encryption = NonNullable<TargetRegion['encryption']>
+
+const errorPath = 'galleryArtifactVersion.properties.publishingProfile.targetRegions.encryption'
+
+/** A disk of a version that a region keeps encrypted. */
+export interface EncryptedDisk {
+  /** As the version names the region. */
+  readonly region: string
+  /** -1 is the OS disk. */
+  readonly lun: number
+  readonly setId: string
+}
+
+/** Empty members, which clients send for platform-managed keys, say nothing: how a store's folders are kept is the operator's. */
+export function encryptedDisks(profile: PublishingProfile): readonly EncryptedDisk[] {
+  return (profile?.targetRegions ?? []).flatMap(({ name, encryption }) => {
+    const { osDiskImage, dataDiskImages = [] } = encryption ?? {}
+    const named = [
+      { lun: osDiskLun, setId: osDiskImage?.diskEncryptionSetId ?? '' },
+      ...dataDiskImages.map(({ lun, diskEncryptionSetId = '' }) => ({ lun, setId: diskEncryptionSetId })),
+    ]
+    return named.flatMap(({ lun, setId }) => (setId === '' ? [] : [{ region: name, lun, setId }]))
+  })
+}
 
 /**
- * Frames are named by their content and shared by all versions of a store, so they cannot be encrypted with the key of
- * one customer. What would be accepted without effect is refused: a caller may rely on it. Empty members, which clients
- * send for platform-managed keys, say nothing and pass: how a store's folders are encrypted is the operator's.
+ * Refuses what would be accepted without effect, because a caller may rely on it: keys for edge zones, for confidential
+ * machines, and for versions that are no disks (`takesKeys`: false).
  */
-export function checkEncryption(profile: PublishingProfile, profilePath: string): void {
+export function checkEncryption(profile: PublishingProfile, profilePath: string, takesKeys: boolean): void {
   const places = [
     ...(profile?.targetRegions ?? []).map((target) => ({ ...target, member: 'targetRegions' })),
     ...(profile?.targetExtendedLocations ?? []).map((target) => ({ ...target, member: 'targetExtendedLocations' })),
   ]
   for (const { name: region = '', encryption, member } of places) {
     const target = `${profilePath}.${member}.encryption`
-    if (encryption && namesKeys(encryption)) throw galleryProblems.EncryptionNotSupported({ region }, { target })
+    const isRegion = takesKeys && member === 'targetRegions'
+    if (encryption && namesKeys(encryption, isRegion))
+      throw galleryProblems.EncryptionNotSupported({ region }, { target })
     const type = encryption?.osDiskImage?.securityProfile?.confidentialVMEncryptionType
     if (type !== undefined) throw galleryProblems.ConfidentialNotSupported({ region, type }, { target })
   }
 }
 
-function namesKeys({ osDiskImage, dataDiskImages = [] }: Encryption): boolean {
+function namesKeys({ osDiskImage, dataDiskImages = [] }: Encryption, isRegion: boolean): boolean {
   const ids = [
-    osDiskImage?.diskEncryptionSetId,
     osDiskImage?.securityProfile?.secureVMDiskEncryptionSetId,
-    ...dataDiskImages.map((image) => image.diskEncryptionSetId),
+    ...(isRegion
+      ? []
+      : [osDiskImage?.diskEncryptionSetId, ...dataDiskImages.map((image) => image.diskEncryptionSetId)]),
   ]
   return ids.some((id) => id !== undefined && id !== '')
+}
+
+/** What encryption must agree with besides the request itself. */
+export interface EncryptionFacts {
+  readonly db: DbOrTx
+  readonly regions: RegionDirectory
+  /** The LUNs of the version's data disks. */
+  readonly dataLuns: readonly number[]
+}
+
+/**
+ * The rules of disk encryption sets (behaviour.md F and Azure's texts there): a disk is encrypted in all regions or in
+ * none, with a set that the caller may read, of the version's own subscription and of the region itself.
+ */
+export async function checkEncryptionSets(
+  change: Pick<Change, 'id' | 'before' | 'after'>,
+  context: Pick<RequestContext, 'authorize'>,
+  { db, regions, dataLuns }: EncryptionFacts,
+): Promise<void> {
+  const profile = versionProperties(change.after).publishingProfile
+  const disks = encryptedDisks(profile)
+  if (disks.length === 0) return
+  if (profile?.replicationMode === 'Shallow') throw galleryProblems.ShallowNotEncrypted({}, { target: errorPath })
+  checkLuns(profile?.targetRegions ?? [], dataLuns)
+  checkEverywhere(profile?.targetRegions ?? [], disks)
+  const known = new Set(
+    encryptedDisks(change.before && versionProperties(change.before).publishingProfile).map(keyOfDisk),
+  )
+  const subscriptionId = findArmId(change.id.id)?.id.split('/')[2]?.toLowerCase() ?? ''
+  for (const disk of disks) {
+    if (known.has(keyOfDisk(disk))) continue
+    const target = { target: memberOf(disk.lun) }
+    const id = findArmId(disk.setId)
+    if (!id || id.type.toLowerCase() !== diskEncryptionSetType.toLowerCase())
+      throw galleryProblems.EncryptionSetIdInvalid({ parameter: memberOf(disk.lun) }, target)
+    if (disk.setId.split('/')[2]?.toLowerCase() !== subscriptionId)
+      throw galleryProblems.EncryptionSetElsewhere({ id: disk.setId, subscriptionId }, target)
+    await context.authorize(`${diskEncryptionSetType}/read`, disk.setId)
+    const set = await findDiskEncryptionSet(db, disk.setId)
+    if (!set?.isUsable) throw galleryProblems.EncryptionSetNotFound({ id: disk.setId }, target)
+    if (set.location !== regions.find(disk.region)?.name)
+      throw galleryProblems.EncryptionSetInOtherRegion(
+        { id: disk.setId, location: set.location, region: disk.region },
+        target,
+      )
+  }
+}
+
+const keyOfDisk = ({ region, lun, setId }: EncryptedDisk): string => `${region} ${lun} ${setId}`.toLowerCase()
+
+function memberOf(lun: number): string {
+  return `${errorPath}.${lun === osDiskLun ? 'osDiskImage' : 'dataDiskImages'}.diskEncryptionSetId`
+}
+
+function checkLuns(targets: readonly TargetRegion[], dataLuns: readonly number[]): void {
+  for (const { encryption } of targets)
+    for (const { lun } of encryption?.dataDiskImages ?? [])
+      if (!dataLuns.includes(lun))
+        throw galleryProblems.EncryptionLunInvalid({ lun, luns: dataLuns.join(',') }, { target: memberOf(lun) })
+}
+
+function checkEverywhere(targets: readonly TargetRegion[], disks: readonly EncryptedDisk[]): void {
+  for (const { lun, setId, region: other } of disks) {
+    const bare = targets.find(({ name }) => !disks.some((one) => one.lun === lun && one.region === name))
+    if (!bare) continue
+    const disk = lun === osDiskLun ? memberOf(lun) : `LUN ${lun}`
+    throw galleryProblems.EncryptionSetRequired(
+      { disk, region: bare.name, id: setId, other },
+      { target: memberOf(lun) },
+    )
+  }
+}
+
+/** In the transaction that writes the version: its sets are still there, and cannot go from now on. */
+export async function commitEncryptionSets(tx: Tx, { after }: Pick<Change, 'after'>): Promise<void> {
+  const ids = new Set(encryptedDisks(versionProperties(after).publishingProfile).map(({ setId }) => setId))
+  for (const id of ids) {
+    const set = await lockResource(tx, id.toLowerCase())
+    if (!set || set.provisioningState === 'Deleting')
+      throw galleryProblems.EncryptionSetNotFound({ id }, { target: errorPath })
+  }
+}
+
+/** Answers the vault that keeps a disk in a region (short name); undefined: its bytes rest as they are. */
+export type FindVault = (region: string, lun: number) => string | undefined
+
+/** The vaults of a version's disks. Throws where a set is gone: never are bytes kept in the clear instead. */
+export async function findVaults(
+  version: Pick<Draft, 'properties'>,
+  { db, regions }: Pick<EncryptionFacts, 'db' | 'regions'>,
+): Promise<FindVault> {
+  const vaults = new Map<string, string>()
+  for (const { region, lun, setId } of encryptedDisks(versionProperties(version).publishingProfile)) {
+    const set = await findDiskEncryptionSet(db, setId)
+    if (!set || set.vault === '') throw galleryProblems.EncryptionSetNotFound({ id: setId })
+    vaults.set(`${regions.find(region)?.name} ${lun}`, set.vault)
+  }
+  return (region, lun) => vaults.get(`${region} ${lun}`)
+}
+
+export function isEncrypted({ storageClass }: Pick<Replica, 'storageClass'>): boolean {
+  return vaultOf(storageClass) !== undefined
 }

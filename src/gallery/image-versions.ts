@@ -7,9 +7,10 @@ import type { Behaviour, Change, RequestContext } from '../resources/behaviour.t
 import type { Draft, Resource } from '../resources/resource.ts'
 import { findResource } from '../resources/resource.rows.ts'
 import type { GalleryDependencies, HeldSource, SourceFacts } from './dependencies.ts'
+import { checkEncryptionSets, commitEncryptionSets, isEncrypted } from './encryption-rules.ts'
 import { galleryProblems } from './problems.ts'
 import { commitRecall, planRemoval, recallVersion, restoredDraft } from './recycle-bin.ts'
-import { listReplicas } from './replica.rows.ts'
+import { listReplicas, osDiskLun } from './replica.rows.ts'
 import type { Replica } from './replica.rows.ts'
 import { checkPlacement } from './placement-rules.ts'
 import { namedPlaces } from './placement.ts'
@@ -21,6 +22,7 @@ import { checkUefiSettings } from './uefi-rules.ts'
 import { versionActions } from './version-actions.ts'
 import { isShallow, versionProperties } from './version-properties.ts'
 import { admitWholeSource, checkWholeFits } from './whole-sources.ts'
+import { sourceLuns } from './source-luns.ts'
 import { parseVersionSource } from './version-sources.ts'
 import type { DiskSourceName } from './version-sources.ts'
 
@@ -45,11 +47,13 @@ export function imageVersionsBehaviour(deps: GalleryDependencies): Behaviour {
       await checkFitsGallery(deps.db, galleryKey, contentOfVersion(change.id.name, change.after))
       if (change.kind === 'create' || change.before?.provisioningState === 'Failed')
         await checkSource(change, context, deps)
+      await checkEncryptionSets(change, context, { ...deps, dataLuns: await findDataLuns(change, deps) })
     },
     async commit(tx, change) {
       if (change.recalled) await commitRecall(tx, change)
       const counted = change.recalled ? { ...change, kind: 'create' as const } : change
       await checkQuota(tx, 'Microsoft.Compute/galleries/images/versions', counted, deps.limits)
+      await commitEncryptionSets(tx, change)
     },
     write: async (change) =>
       changesReplicas(change, deps) || (await hasFailedReplica(change, deps))
@@ -113,7 +117,13 @@ function checkPublishingProfile(change: Change, nowMs: number, deps: GalleryDepe
     Date.parse(endOfLife) <= nowMs
   )
     throw galleryProblems.EndOfLifeInPast({}, { target: `${profilePath}.endOfLifeDate` })
-  checkPlacement(change, deps.limits.maximumReplicas, profilePath, deps.regions)
+  checkPlacement(change, deps.limits.maximumReplicas, profilePath, deps.regions, true)
+}
+
+async function findDataLuns({ before, after }: Change, deps: GalleryDependencies): Promise<readonly number[]> {
+  const have = before ? (await listReplicas(deps.db, before.key)).map(({ lun }) => lun) : []
+  const luns = have.length > 0 ? [...new Set(have)] : await sourceLuns(after, deps)
+  return luns.filter((lun) => lun !== osDiskLun)
 }
 
 /** The source must exist, be readable as a disk, fit the definition and be within the size limit. */
@@ -131,6 +141,8 @@ async function checkSource(change: Change, context: RequestContext, deps: Galler
       replica.state === 'Completed' && (home === undefined || replica.region === home)
     if (!version || !replicas.some(isUsable))
       throw galleryProblems.SourceNotFound({ id: source.id }, { target: `${storagePath}.source.id` })
+    if (replicas.some(isEncrypted))
+      throw galleryProblems.EncryptedSource({ id: source.id }, { target: `${storagePath}.source.id` })
     const from = await findResource(deps.db, version.parentKey)
     if (from) checkDefinitionFits(source.id, from.properties as GalleryImageProperties, definition)
     return

@@ -7,13 +7,14 @@ import { isShallow, versionProperties } from './version-properties.ts'
 
 /**
  * Where a version of any kind may stand: its target regions, its edge zones, and what is promised of the bytes there.
- * `profilePath`: the place in the body that errors name.
+ * `profilePath`: the place in the body that errors name. `takesKeys`: its bytes can be kept encrypted.
  */
 export function checkPlacement(
   change: Pick<Change, 'after' | 'before'>,
   maximumReplicas: number,
   profilePath: string,
   regions: RegionDirectory,
+  takesKeys = false,
 ): void {
   const { publishingProfile, safetyProfile } = versionProperties(change.after)
   const was = change.before && versionProperties(change.before).publishingProfile
@@ -25,7 +26,7 @@ export function checkPlacement(
     isShallow: isShallow(change.after),
     profilePath,
   }
-  checkEncryption(publishingProfile, profilePath)
+  checkEncryption(publishingProfile, profilePath, takesKeys)
   checkTargetRegions({ ...facts, targets: targetRegions, before: was?.targetRegions ?? [], replicaCount }, regions)
   checkExtendedLocations(
     { ...facts, targets: targetExtendedLocations, before: was?.targetExtendedLocations ?? [] },

@@ -1,6 +1,6 @@
 import { edgePlaceName, type RegionDirectory } from '../base/region.ts'
 import type { GalleryImageVersionProperties } from '../contract/gallery-image-versions.ts'
-import { isStorageClass, type StorageClass } from '../store/disk-store.ts'
+import { isStorageClass, type PlainStorageClass } from '../store/disk-store.ts'
 
 /** What a publishing profile asks for, in terms of places that keep disks. */
 
@@ -17,7 +17,7 @@ export interface NamedPlace {
 }
 
 export interface WantedCopies {
-  readonly storageClass: StorageClass
+  readonly storageClass: PlainStorageClass
   readonly replicaCount: number
 }
 
@@ -25,7 +25,7 @@ export interface WantedCopies {
  * The store that keeps what an API word names: PremiumV2_LRS, a class of "direct drive" replicas, is ready to map like
  * Premium_LRS; StandardSSD_LRS, a class of edge zones, is kept like Standard_LRS. Undefined: no class.
  */
-export function storeClassOf(word: string): StorageClass | undefined {
+export function storeClassOf(word: string): PlainStorageClass | undefined {
   if (word === 'PremiumV2_LRS') return 'Premium_LRS'
   if (word === 'StandardSSD_LRS') return 'Standard_LRS'
   return isStorageClass(word) ? word : undefined
@@ -79,7 +79,7 @@ function copiesOf(word: string, replicaCount: number): readonly WantedCopies[] {
 
 /** Two sets that one store keeps are one set of as many replicas. */
 function addUp(copies: readonly WantedCopies[]): readonly WantedCopies[] {
-  const sums = new Map<StorageClass, number>()
+  const sums = new Map<PlainStorageClass, number>()
   for (const { storageClass, replicaCount } of copies)
     sums.set(storageClass, (sums.get(storageClass) ?? 0) + replicaCount)
   return [...sums].map(([storageClass, replicaCount]) => ({ storageClass, replicaCount }))

@@ -200,7 +200,60 @@ export const galleryProblems = defineProblems({
     kind: 'invalid',
     code: 'OperationNotAllowed',
     say: (f: { region: string }) =>
-      `Encryption with a disk encryption set (target region '${f.region}') is not supported by this server yet: the bytes would not be encrypted. Leave 'encryption' out.`,
+      `Encryption with a disk encryption set (target '${f.region}') is supported for the disks of image versions in target regions only: here the bytes would not be encrypted. Leave 'encryption' out.`,
+  },
+  EncryptionSetIdInvalid: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: (f: { parameter: string }) =>
+      `The value of parameter ${f.parameter} is invalid. Give the id of a disk encryption set.`,
+  },
+  EncryptionSetElsewhere: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: (f: { id: string; subscriptionId: string }) =>
+      `The disk encryption set '${f.id}' must be in the same subscription '${f.subscriptionId}' as the gallery resource.`,
+  },
+  EncryptionSetNotFound: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: (f: { id: string }) => `The disk encryption set ${f.id} was not found. Create it first, or correct the id.`,
+  },
+  EncryptionSetInOtherRegion: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: (f: { id: string; location: string; region: string }) =>
+      `The disk encryption set '${f.id}' is in region '${f.location}', but must be in the target region '${f.region}' that it encrypts. Name a set of that region.`,
+  },
+  EncryptionSetRequired: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: (f: { disk: string; region: string; id: string; other: string }) =>
+      `A disk encryption set is required for disk '${f.disk}' in target region '${f.region}' since disk encryption set '${f.id}' is used for the corresponding disk in region '${f.other}'`,
+  },
+  EncryptionLunInvalid: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: (f: { lun: number; luns: string }) =>
+      `An invalid lun [${f.lun}] was specified in encryption.dataDiskImages. The lun must be one of the following values ['${f.luns}'].`,
+  },
+  ShallowNotEncrypted: {
+    kind: 'invalid',
+    code: 'OperationNotAllowed',
+    say: () =>
+      "A version with replicationMode 'Shallow' leaves the bytes where they are, so they cannot be encrypted with a disk encryption set. Use 'Full', or leave 'encryption' out.",
+  },
+  EncryptedSource: {
+    kind: 'invalid',
+    code: 'OperationNotAllowed',
+    say: (f: { id: string }) =>
+      `Encryption is not supported for source resource '${f.id}': it is encrypted with a disk encryption set, and an encrypted version cannot be the source of another. Use a disk or a VHD as source.`,
+  },
+  EncryptedInOtherSubscription: {
+    kind: 'invalid',
+    code: 'OperationNotAllowed',
+    say: (f: { set: string; version: string; own: string; other: string }) =>
+      `Disk encryption set ${f.set} in shared image gallery ${f.version} belongs to subscription ${f.own} and cannot be used with resource '' in subscription ${f.other}`,
   },
   ConfidentialNotSupported: {
     kind: 'invalid',

@@ -13,6 +13,7 @@ import { isTransient } from '../work/failure.ts'
 import type { Operation, StepContext, Workflow } from '../work/workflow.ts'
 import { deleteArtifactFiles } from './artifact-file.rows.ts'
 import type { GalleryDependencies, HeldPlace, HeldWhole } from './dependencies.ts'
+import { findVaults } from './encryption-rules.ts'
 import { findParentRoot } from './parent-root.ts'
 import { galleryProblems } from './problems.ts'
 import {
@@ -26,7 +27,8 @@ import {
   syncReplicas,
 } from './replica.rows.ts'
 import type { Replica } from './replica.rows.ts'
-import { findKeptClasses, holdSourcePlace, sourceLuns } from './source-places.ts'
+import { sourceLuns } from './source-luns.ts'
+import { findKeptClasses, holdSourcePlace } from './source-places.ts'
 import { withIntegrity } from './validations.ts'
 import { isShallow, versionProperties, wantedReplicas } from './version-properties.ts'
 import { parseVersionSource } from './version-sources.ts'
@@ -116,7 +118,8 @@ async function plan(step: PublishStep, deps: GalleryDependencies, kind: VersionK
   const before = await listReplicas(deps.db, version.key)
   const luns = before.length > 0 ? unique(before.map((replica) => replica.lun)) : await kind.parts(version)
   const keptIn = isShallow(version) ? await findKeptClasses(version, luns, before, deps) : undefined
-  const wanted = wantedReplicas(version, luns, deps.regions, keptIn)
+  const vaults = await findVaults(version, deps)
+  const wanted = wantedReplicas(version, luns, deps.regions, { keptIn, vaults })
   await deps.db.transaction().execute((tx) => syncReplicas(tx, version.key, wanted))
   if (before.some((old) => !wanted.some((want) => isSame(want, old)))) deps.requestSweep()
   return { luns }

@@ -191,6 +191,17 @@ export async function listLiveRoots(db: DbOrTx, region: string, storageClass: St
   return rows.flatMap((row) => (row.root === null ? [] : [row.root]))
 }
 
+/** Whether some version, in a recycle bin too, has a disk in a vault, or will have. */
+export async function isVaultInUse(db: DbOrTx, vault: string): Promise<boolean> {
+  const row = await db
+    .selectFrom('replica')
+    .select('version_key')
+    .where('storage_class', 'like', `%.${vault}`)
+    .limit(1)
+    .executeTakeFirst()
+  return row !== undefined
+}
+
 /** Where some version's replica of this disk is complete. */
 export async function listPlacesOfRoot(
   db: DbOrTx,

@@ -1,4 +1,5 @@
 import type { JsonObject } from '../base/json.ts'
+import { plainClassOf, vaultOf } from '../store/vault.ts'
 import type { NamedPlace } from './placement.ts'
 import type { Replica } from './replica.rows.ts'
 
@@ -34,7 +35,8 @@ function showTransfer(replica: Replica): JsonObject {
   const seconds = startedMs === undefined || endedMs === undefined ? undefined : (endedMs - startedMs) / 1000
   return {
     lun: replica.lun,
-    storageClass: replica.storageClass,
+    storageClass: plainClassOf(replica.storageClass),
+    isEncrypted: vaultOf(replica.storageClass) !== undefined,
     state: replica.state,
     ...replica.progress,
     ...(seconds === undefined ? {} : { seconds }),

@@ -7,12 +7,13 @@ import { findSubscription } from '../resources/subscription.rows.ts'
 import type { StorageClass } from '../store/disk-store.ts'
 import type { GalleryDependencies } from './dependencies.ts'
 import { findLatest } from './images.ts'
+import { encryptedDisks, isEncrypted } from './encryption-rules.ts'
 import { galleryProblems } from './problems.ts'
 import { listReplicas, osDiskLun } from './replica.rows.ts'
 import { findCommunityGallery, findSharedGallery, findSharedImage, findSharedVersion } from './shared-view.ts'
 import { sharingProblems } from './sharing-problems.ts'
 import { subscriptionGrantee, tenantGrantee, type Grantee } from './sharing-rules.ts'
-import { readableDisks } from './version-properties.ts'
+import { readableDisks, versionProperties } from './version-properties.ts'
 
 export interface ResolvedDisk {
   readonly lun: number | 'os'
@@ -68,7 +69,7 @@ export async function resolveImage(
     reference.id === id
       ? await findOwn(id, region, context, deps)
       : await findShared(parseSharedImageId(id, reference), subscriptionId, region, deps)
-  const resolved = found && (await withDisks(found, region, deps))
+  const resolved = found && (await withDisks(found, subscriptionId, region, deps))
   if (!resolved) throw galleryProblems.GalleryImageNotFound({ id, region }, { target: 'imageReference' })
   return resolved
 }
@@ -156,12 +157,18 @@ export async function resolveCommunityVersion(
 
 async function withDisks(
   { definition, version }: FoundVersion,
+  subscriptionId: string,
   region: string,
   deps: ResolveDependencies,
 ): Promise<ResolvedImage | undefined> {
   if (version.provisioningState === 'Deleting') return undefined
   const disks = readableDisks(await listReplicas(deps.db, version.key), region)
   if (disks === undefined) return undefined
+  const own = version.subscriptionId
+  if (own !== subscriptionId.toLowerCase() && disks.some(isEncrypted)) {
+    const set = encryptedDisks(versionProperties(version).publishingProfile)[0]?.setId ?? ''
+    throw galleryProblems.EncryptedInOtherSubscription({ set, version: version.id, own, other: subscriptionId })
+  }
   const facts = definition.properties as GalleryImageProperties
   return {
     versionId: version.id,

@@ -1,9 +1,10 @@
 import type { Resource } from '../resources/resource.ts'
 import type { StorageClass } from '../store/disk-store.ts'
-import { keptPlace, type GalleryDependencies, type HeldPlace, type WholeSource } from './dependencies.ts'
+import { keptPlace, type GalleryDependencies, type HeldPlace } from './dependencies.ts'
 import { checkSize, findDiskFacts, holdDiskSource } from './image-versions.ts'
 import { sourceVersionKey } from './community-source.ts'
 import { galleryProblems } from './problems.ts'
+import { findWhole } from './source-luns.ts'
 import { listReplicas } from './replica.rows.ts'
 import type { Replica } from './replica.rows.ts'
 import { versionProperties } from './version-properties.ts'
@@ -12,20 +13,6 @@ import { parseVersionSource } from './version-sources.ts'
 type DiskName = Pick<Replica, 'lun' | 'region'>
 
 /** Where the bytes of a version's disks come from, looked up when its work runs. */
-
-export async function sourceLuns(version: Resource, deps: GalleryDependencies): Promise<readonly number[]> {
-  const source = parseVersionSource(versionProperties(version).storageProfile ?? {})
-  if (source.kind === 'disks') return source.disks.map((disk) => disk.lun)
-  if (source.kind === 'whole') return (await findWhole(source.id, deps)).disks.map(({ lun }) => lun)
-  const luns = (await listReplicas(deps.db, sourceVersionKey(version, source))).map((replica) => replica.lun)
-  return [...new Set(luns)].toSorted((a, b) => a - b)
-}
-
-async function findWhole(id: string, deps: GalleryDependencies): Promise<WholeSource> {
-  const found = await deps.sources.findWhole(id)
-  if (!found) throw galleryProblems.SourceNotFound({ id })
-  return found
-}
 
 /**
  * The source of one disk, best in the region that wants it, held until it is disposed. Throws SourceNotFound. Disks of a

@@ -2,6 +2,8 @@ import type { GalleryImageVersionProperties } from '../contract/gallery-image-ve
 import type { RegionDirectory } from '../base/region.ts'
 import type { Resource } from '../resources/resource.ts'
 import type { StorageClass } from '../store/disk-store.ts'
+import { inVault, plainClassOf } from '../store/vault.ts'
+import type { FindVault } from './encryption-rules.ts'
 import type { Candidate } from './latest.ts'
 import { namedPlaces } from './placement.ts'
 import { osDiskLun } from './replica.rows.ts'
@@ -31,6 +33,8 @@ export function toCandidate(version: Resource, replicas: readonly Replica[], reg
   }
 }
 
+const isFast = ({ storageClass }: Replica): boolean => plainClassOf(storageClass) === 'Premium_LRS'
+
 export type ReadableReplica = Replica & { readonly root: string }
 
 /**
@@ -42,7 +46,7 @@ export function readableDisks(replicas: readonly Replica[], place: string): read
     .flatMap((r) =>
       r.region === place && r.state === 'Completed' && r.root !== undefined ? [{ ...r, root: r.root }] : [],
     )
-    .toSorted((a, b) => Number(b.storageClass === 'Premium_LRS') - Number(a.storageClass === 'Premium_LRS'))
+    .toSorted((a, b) => Number(isFast(b)) - Number(isFast(a)))
   const luns = [...new Set(replicas.map((replica) => replica.lun))]
   const disks = luns.flatMap((lun) => here.find((replica) => replica.lun === lun) ?? [])
   return disks.length === 0 || disks.length < luns.length ? undefined : disks
@@ -54,13 +58,16 @@ export function isShallow(version: { readonly properties: Resource['properties']
 
 /**
  * One row for each disk in each class of each place that the version names. `keptIn`: the class in which a disk lies
- * already, by LUN, where nothing is to be copied.
+ * already, by LUN, where nothing is to be copied. `vaults`: who keeps a disk of a region encrypted.
  */
 export function wantedReplicas(
   version: Resource,
   luns: readonly number[],
   regions: RegionDirectory,
-  keptIn: ReadonlyMap<number, StorageClass> = new Map(),
+  {
+    keptIn,
+    vaults = () => undefined,
+  }: { readonly keptIn?: ReadonlyMap<number, StorageClass> | undefined; readonly vaults?: FindVault } = {},
 ): WantedReplica[] {
   return namedPlaces(versionProperties(version).publishingProfile, regions).flatMap(({ place, copies }) =>
     copies.flatMap(({ storageClass, replicaCount }) =>
@@ -68,7 +75,7 @@ export function wantedReplicas(
         versionKey: version.key,
         lun,
         region: place,
-        storageClass: keptIn.get(lun) ?? storageClass,
+        storageClass: keptIn?.get(lun) ?? inVault(storageClass, vaults(place, lun)),
         replicaCount,
       })),
     ),

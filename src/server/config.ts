@@ -61,6 +61,10 @@ export interface ServerConfig {
   readonly cloud: Cloud
   /** Which resource providers a subscription has before it registers any. */
   readonly providersRegistered: 'all' | 'none'
+  /** Absolute. The operator's keys of disk encryption sets; best on a device of its own. */
+  readonly keysFolder: string
+  /** Host names of key vaults that the key folder stands for. */
+  readonly keyVaults: readonly string[]
   /** Issuers besides this server whose tokens are taken: Entra ID, Keycloak, any OpenID provider. */
   readonly issuers: readonly OutsideIssuer[]
   /** Of `https://account.blob.SUFFIX/…`, under which clients may name blobs of accounts that this server has. */
@@ -210,6 +214,8 @@ const fileSchema = Type.Object(
     providers: Type.Optional(
       Type.Object({ registered: Type.Optional(Type.Enum(['all', 'none'])) }, { additionalProperties: false }),
     ),
+    keysFolder: Type.Optional(folder),
+    keyVaults: Type.Optional(Type.Array(Type.String({ pattern: '^[A-Za-z0-9.-]{1,253}$' }))),
     activityDays: Type.Optional(Type.Integer({ minimum: 1, maximum: 3_650 })),
     logLevel: Type.Optional(Type.Enum(['debug', 'info', 'warn', 'error', 'silent'])),
     identity: Type.Optional(
@@ -400,6 +406,8 @@ export async function loadConfig(flags: ServerFlags, cwd: string = process.cwd()
     providersRegistered: file.providers?.registered ?? 'all',
     issuers,
     storageSuffixes: file.storageSuffixes ?? azureStorageSuffixes,
+    keysFolder: file.keysFolder === undefined ? join(dataFolder, 'keys') : resolve(fileFolder, file.keysFolder),
+    keyVaults: file.keyVaults ?? [],
     logLevel: flags.logLevel === undefined ? (file.logLevel ?? 'info') : parseLogLevel(flags.logLevel),
   }
 }

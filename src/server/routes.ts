@@ -32,6 +32,8 @@ import type { GalleryDependencies } from '../gallery/dependencies.ts'
 import { accessProfileVersionsBehaviour } from '../gallery/access-profiles.ts'
 import { applicationVersions, scriptVersions } from '../gallery/artifact-kinds.ts'
 import { artifactVersionsBehaviour } from '../gallery/artifact-versions.ts'
+import { diskEncryptionSetsBehaviour } from '../keys/disk-encryption-sets.ts'
+import type { KeyDependencies } from '../keys/disk-encryption-sets.ts'
 import { galleriesBehaviour } from '../gallery/galleries.ts'
 import { imageVersionsBehaviour } from '../gallery/image-versions.ts'
 import { imagesBehaviour } from '../gallery/images.ts'
@@ -85,6 +87,7 @@ export interface Parts {
   readonly transfer: Transfer
   readonly compute: Compute
   readonly gallery: GalleryDependencies
+  readonly keys: KeyDependencies
   readonly work: WorkEngine
   readonly metadata: MachineMetadata
   /** Filled when the listeners have theirs. */
@@ -180,6 +183,7 @@ function behavioursOf(parts: Parts): Behaviour[] {
     artifactVersionsBehaviour(scriptVersions, gallery),
     accessProfileVersionsBehaviour(gallery),
     userAssignedIdentitiesBehaviour(parts.directoryRoom),
+    withManagedIdentity(diskEncryptionSetsBehaviour(parts.keys), parts.directoryRoom, parts.metadata.addresses),
     ...compute.behaviours
       .map((one) =>
         one.type === virtualMachineType ? withManagedIdentity(one, parts.directoryRoom, parts.metadata.addresses) : one,

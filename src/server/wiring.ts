@@ -32,6 +32,9 @@ import { resolveApplication } from '../gallery/resolve-application.ts'
 import { resolveImage } from '../gallery/resolve-image.ts'
 import { publishInNewRegions, shareGallery } from '../gallery/share-gallery.ts'
 import { verifyVersion } from '../gallery/verify-version.ts'
+import { openDataKeys } from '../keys/data-keys.ts'
+import { keyWorkflows } from '../keys/disk-encryption-sets.ts'
+import type { KeyDependencies } from '../keys/disk-encryption-sets.ts'
 import { openInstallation } from '../identity/installation.ts'
 import type { Installation } from '../identity/installation.ts'
 import { openSignInState } from '../identity/routes.ts'
@@ -52,6 +55,7 @@ import type { WorkEngine } from '../work/engine.ts'
 import { openAddressKey } from './address-key.ts'
 import { serverEnvironment } from './config.ts'
 import type { ServerConfig } from './config.ts'
+import { findKeyUser } from './key-users.ts'
 import { createMachineMetadata } from './machine-metadata.ts'
 import type { MachineMetadata } from './machine-metadata.ts'
 import { createSweeper } from './sweeper.ts'
@@ -100,7 +104,11 @@ export async function wire(config: ServerConfig, clock: Clock, logger: Logger): 
     principalType: 'ServicePrincipal',
     nowMs: clock.now(),
   })
-  const stores = cleanup.use(await createDiskStores({ regions: storagePlaces(config.regions), logger }))
+  const dataKeys = openDataKeys(join(config.dataFolder, 'data-keys'), config.keysFolder)
+  const findVaultKey = (vault: string): Promise<Uint8Array> => dataKeys.find(vault)
+  const stores = cleanup.use(
+    await createDiskStores({ regions: storagePlaces(config.regions), logger, findVaultKey }),
+  )
   const regions = regionDirectory(config.regions)
   const memo = createReadMemo(database)
   const room = { config, db, memo, stores, regions, clock, logger, activity }
@@ -127,7 +135,13 @@ export async function wire(config: ServerConfig, clock: Clock, logger: Logger): 
   const compute = cleanup.use(await openCompute(room, transfer, sweeper, ownAddresses, metadata))
   live.compute = compute
   const gallery = galleryDependencies(room, transfer, compute, sweeper, ownAddresses)
-  const work = cleanup.use(createWorkEngine(room, gallery, compute, directoryRoom))
+  const keys: KeyDependencies = {
+    db,
+    dataKeys,
+    keyVaults: config.keyVaults,
+    findUser: (from, set, vault) => findKeyUser(from, set, vault, compute),
+  }
+  const work = cleanup.use(createWorkEngine(room, gallery, compute, keys, directoryRoom))
   addSchedules(work, sweeper, transfer, room)
   const signInState = openSignInState({ installation, db, clock })
   work.every('sweep-sign-in', sweepEveryMs, () => signInState.sweep())
@@ -146,6 +160,7 @@ export async function wire(config: ServerConfig, clock: Clock, logger: Logger): 
         transfer,
         compute,
         gallery,
+        keys,
         work,
         metadata,
         ownAddresses,
@@ -267,6 +282,7 @@ function createWorkEngine(
   room: Room,
   gallery: GalleryDependencies,
   compute: Compute,
+  keys: KeyDependencies,
   directoryRoom: DirectoryRoom,
 ): WorkEngine {
   const { db, clock, logger, activity } = room
@@ -295,6 +311,7 @@ function createWorkEngine(
       purgeVersion(gallery),
       shareGallery(gallery),
       ...compute.workflows,
+      ...keyWorkflows(keys),
     ],
   })
 }

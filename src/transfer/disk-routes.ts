@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Logger } from '../base/logger.ts'
 import { DiskMissing } from '../store/errors.ts'
-import { isStorageClass } from '../store/disk-store.ts'
+import { isPlaceClass } from '../store/vault.ts'
 import type { DiskStores, StorageClass, StoredDisk } from '../store/disk-store.ts'
 import type { AddressSigner } from './address-signer.ts'
 import { openFileBytes } from './file-bytes.ts'
@@ -100,7 +100,7 @@ async function serveLog(request: FastifyRequest, reply: FastifyReply, deps: Disk
 }
 
 export function parseDiskName(region: string, storageClass: string, root: string): DiskName {
-  if (!/^[0-9a-f]{64}$/.test(root) || !isStorageClass(storageClass)) throw transferProblems.DiskNotFound({ name: root })
+  if (!/^[0-9a-f]{64}$/.test(root) || !isPlaceClass(storageClass)) throw transferProblems.DiskNotFound({ name: root })
   return { region, storageClass, root }
 }
 

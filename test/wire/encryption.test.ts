@@ -1,0 +1,183 @@
+import assert from 'node:assert/strict'
+import { globSync, readFileSync } from 'node:fs'
+import { rename } from 'node:fs/promises'
+import { join } from 'node:path'
+import { after, before, suite, test } from 'node:test'
+import type { ComputeManagementClient, GalleryImageVersion, TargetRegion } from '@azure/arm-compute'
+import { computeClient } from '../support/compute-client.ts'
+import { fixedVhd, someDisk } from './vhd.ts'
+import { openWire } from './wire.ts'
+import type { Wire } from './wire.ts'
+
+const marker = 'THE-SECRET-OF-THE-GOLDEN-IMAGE-7261'
+const keyUrl = (name: string): string => `https://keys.goldleaf/keys/${name}/1`
+
+/** Bytes that zstd leaves readable, so that a search of a plain store finds them. */
+function markedDisk(seed: number): Buffer {
+  const disk = Buffer.from(someDisk(seed))
+  disk.write(marker, 3 * 65_536 + 100)
+  return disk
+}
+
+suite('encryption with disk encryption sets', { timeout: 180_000 }, () => {
+  let wire: Wire
+  let client: ComputeManagementClient
+  const disk = markedDisk(9)
+  let uri = ''
+  const sets = new Map<string, string>()
+  before(async () => {
+    wire = await openWire()
+    client = computeClient(wire.server)
+    uri = await wire.blob('secret.vhd', fixedVhd(disk))
+    await wire.gallery('g')
+    await wire.definition('g/d')
+  })
+  after(() => wire?.[Symbol.asyncDispose]())
+
+  const makeSet = async (name: string, location: string, key = name): Promise<string> => {
+    const made = await client.diskEncryptionSets.createOrUpdate('wire', name, {
+      location,
+      identity: { type: 'SystemAssigned' },
+      activeKey: { keyUrl: keyUrl(key) },
+    })
+    assert.equal(made.provisioningState, 'Succeeded')
+    sets.set(name, made.id ?? '')
+    return made.id ?? ''
+  }
+  const encrypted = (name: string, set: string): TargetRegion => ({
+    name,
+    encryption: { osDiskImage: { diskEncryptionSetId: sets.get(set) ?? set } },
+  })
+  const versionOf = (targetRegions: TargetRegion[], location = 'westeurope'): GalleryImageVersion => ({
+    location,
+    storageProfile: { osDiskImage: { source: { uri, storageAccountId: storageAccountId() } } },
+    publishingProfile: { targetRegions },
+    safetyProfile: { allowDeletionOfReplicatedLocations: true },
+  })
+  const storageAccountId = (): string => `${wire.group}/providers/Microsoft.Storage/storageAccounts/wire`
+  const publish = (name: string, body: GalleryImageVersion): Promise<GalleryImageVersion> =>
+    client.galleryImageVersions.createOrUpdate('wire', 'g', 'd', name, body)
+  const read = async (version: string, region: string): Promise<Response> => {
+    const path = wire.at(`galleries/g/images/d/versions/${version}/beginGetAccess`)
+    const { body } = await wire.arm.must('POST', path, { access: 'Read', region, format: 'raw' })
+    return fetch(body.accessSAS ?? '')
+  }
+  const holdsMarker = (region: string): boolean =>
+    globSync(join(wire.server.data, 'regions', region, '**', '*'), { withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .some((entry) => readFileSync(join(entry.parentPath, entry.name)).includes(marker))
+  const refused = (work: Promise<unknown>, says: RegExp): Promise<void> =>
+    assert.rejects(work, (error: Error) => {
+      assert.match(error.message, says)
+      return true
+    })
+
+  test('a set is made, shown, listed and its key rotated; what it promises without keeping it is refused', async () => {
+    const id = await makeSet('west', 'westeurope')
+    await makeSet('north', 'northeurope')
+    const shown = await client.diskEncryptionSets.get('wire', 'west')
+    assert.equal(shown.encryptionType, 'EncryptionAtRestWithCustomerKey')
+    assert.equal(shown.activeKey?.keyUrl, keyUrl('west'))
+    assert.deepEqual(shown.previousKeys, [])
+    assert.match(shown.identity?.principalId ?? '', /^[0-9a-f-]{36}$/)
+    const ids: (string | undefined)[] = []
+    for await (const one of client.diskEncryptionSets.list()) ids.push(one.id)
+    for await (const one of client.diskEncryptionSets.listByResourceGroup('wire')) ids.push(one.id)
+    assert.deepEqual(
+      ids.filter((one) => one?.toLowerCase() === id.toLowerCase()),
+      [id, id],
+      String(ids),
+    )
+    const keys = globSync(join(wire.server.data, 'keys', '*'))
+    assert.deepEqual(keys.map((path) => path.split('/').at(-1)).toSorted(), ['north.1.key', 'west.1.key'])
+    const set = { location: 'westeurope', activeKey: { keyUrl: keyUrl('x') } }
+    const put = (more: object) => client.diskEncryptionSets.createOrUpdate('wire', 'bad', { ...set, ...more })
+    await refused(put({ activeKey: { keyUrl: 'https://v.vault.azure.net/keys/k/1' } }), /cannot ask.*keyVaults/)
+    await refused(put({ activeKey: { keyUrl: 'https://keys.goldleaf/secrets/k' } }), /keyUrl is invalid/)
+    await refused(put({ encryptionType: 'EncryptionAtRestWithPlatformAndCustomerKeys' }), /not supported by this server/)
+    await refused(put({ rotationToLatestKeyVersionEnabled: true }), /nothing would rotate by itself/)
+  })
+
+  test('rules: set, subscription, region and all regions or none', async () => {
+    const other = (sets.get('west') ?? '').replace(/subscriptions\/[^/]+/, 'subscriptions/00000000-0000-0000-0000-00000000000f')
+    const rows: readonly (readonly [TargetRegion[], RegExp])[] = [
+      [[encrypted('West Europe', '/bad')], /osDiskImage\.diskEncryptionSetId is invalid/],
+      [[encrypted('West Europe', `${sets.get('west')}x`)], /The disk encryption set .*westx was not found/],
+      [[encrypted('West Europe', other)], /must be in the same subscription/],
+      [[encrypted('West Europe', 'north')], /is in region 'northeurope', but must be in the target region 'West Europe'/],
+      [
+        [encrypted('West Europe', 'west'), { name: 'North Europe' }],
+        /A disk encryption set is required for disk '.*osDiskImage.*' in target region 'North Europe' since/,
+      ],
+      [
+        [{ name: 'West Europe', encryption: { dataDiskImages: [{ lun: 3, diskEncryptionSetId: sets.get('west') ?? '' }] } }],
+        /An invalid lun \[3\] was specified in encryption\.dataDiskImages/,
+      ],
+    ]
+    for (const [targets, says] of rows) await refused(publish('9.9.9', versionOf(targets)), says)
+  })
+
+  test('two regions, each with its key: the same bytes come back, and no store shows what they are', async () => {
+    await publish('1.0.0', versionOf([encrypted('West Europe', 'west'), encrypted('North Europe', 'north')]))
+    await publish('2.0.0', versionOf([{ name: 'East US' }], 'eastus'))
+    for (const [version, region] of [['1.0.0', 'westeurope'], ['1.0.0', 'northeurope'], ['2.0.0', 'eastus']] as const) {
+      const answer = await read(version, region)
+      assert.equal(answer.status, 200)
+      assert.ok(disk.equals(Buffer.from(await answer.arrayBuffer()).subarray(0, disk.length)), `${version} ${region}`)
+    }
+    assert.equal(holdsMarker('eastus'), true, 'the search finds what is not encrypted')
+    assert.equal(holdsMarker('westeurope'), false)
+    assert.equal(holdsMarker('northeurope'), false)
+    const { body } = await wire.arm.must('POST', wire.at('galleries/g/images/d/versions/1.0.0/verify'))
+    assert.doesNotMatch(JSON.stringify(body), /Failed|Unavailable/)
+  })
+
+  test('encryption cannot be changed or shared, and its set cannot go while it is used', async () => {
+    const west = encrypted('West Europe', 'west')
+    await refused(publish('1.0.0', versionOf([west, encrypted('North Europe', 'west')])), /diskEncryptionSetId/)
+    await refused(publish('2.0.0', versionOf([{ name: 'East US' }, west], 'eastus')), /is required for disk/)
+    await refused(client.diskEncryptionSets.delete('wire', 'west'), /cannot be deleted: it encrypts the image version/)
+    const source = { source: { id: wire.id('galleries/g/images/d/versions/1.0.0') } }
+    await refused(
+      publish('3.0.0', { ...versionOf([{ name: 'West Europe' }]), storageProfile: source }),
+      /cannot be the source of another/,
+    )
+  })
+
+  test('a disk made of it reads the same; with the key rotated too', async () => {
+    const id = wire.id('galleries/g/images/d/versions/1.0.0')
+    await client.disks.createOrUpdate('wire', 'copy', {
+      location: 'westeurope',
+      creationData: { createOption: 'FromImage', galleryImageReference: { id } },
+    })
+    await client.diskEncryptionSets.update('wire', 'west', { activeKey: { keyUrl: keyUrl('west-next') } })
+    const { accessSAS = '' } = await client.disks.grantAccess('wire', 'copy', { access: 'Read', durationInSeconds: 600 })
+    const bytes = Buffer.from(await (await fetch(accessSAS)).arrayBuffer())
+    assert.ok(disk.equals(bytes.subarray(0, disk.length)))
+    await client.disks.revokeAccess('wire', 'copy')
+  })
+
+  test('without its key a replica says so and never gives wrong bytes; with it put back all is well', async () => {
+    const key = join(wire.server.data, 'keys', 'west-next.1.key')
+    await rename(key, `${key}.away`)
+    const answer = await read('1.0.0', 'westeurope')
+    assert.equal(answer.status, 409)
+    assert.match(await answer.text(), /DiskEncryptionKeyUnavailable/)
+    assert.equal((await read('1.0.0', 'northeurope')).status, 200)
+    await refused(
+      publish('4.0.0', versionOf([encrypted('West Europe', 'west')])),
+      /key 'west-next\.1' of the disk encryption set is not available/,
+    )
+    await rename(`${key}.away`, key)
+    const again = await read('1.0.0', 'westeurope')
+    assert.ok(disk.equals(Buffer.from(await again.arrayBuffer()).subarray(0, disk.length)))
+  })
+
+  test('a set that encrypts nothing any more can be deleted', async () => {
+    await client.disks.delete('wire', 'copy')
+    for (const name of ['1.0.0', '4.0.0']) await client.galleryImageVersions.delete('wire', 'g', 'd', name)
+    await client.diskEncryptionSets.delete('wire', 'west')
+    const answer = await wire.arm.call('GET', wire.at('diskEncryptionSets/west', '2024-03-02'))
+    assert.equal(answer.status, 404)
+  })
+})
