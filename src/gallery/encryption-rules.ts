@@ -7,7 +7,7 @@ import type { Change, RequestContext } from '../resources/behaviour.ts'
 import { lockResource } from '../resources/resource.rows.ts'
 import type { Draft } from '../resources/resource.ts'
 import { vaultOf } from '../store/vault.ts'
-import type { PublishingProfile } from './placement.ts'
+import type { FindVault, PublishingProfile } from './placement.ts'
 import { galleryProblems } from './problems.ts'
 import { osDiskLun, type Replica } from './replica.rows.ts'
 import { versionProperties } from './version-properties.ts'
@@ -147,9 +147,6 @@ export async function commitEncryptionSets(tx: Tx, { after }: Pick<Change, 'afte
       throw galleryProblems.EncryptionSetNotFound({ id }, { target: errorPath })
   }
 }
-
-/** Answers the vault that keeps a disk in a region (short name); undefined: its bytes rest as they are. */
-export type FindVault = (region: string, lun: number) => string | undefined
 
 /** The vaults of a version's disks. Throws where a set is gone: never are bytes kept in the clear instead. */
 export async function findVaults(

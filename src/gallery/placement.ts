@@ -16,6 +16,9 @@ export interface NamedPlace {
   readonly copies: readonly WantedCopies[]
 }
 
+/** Answers the vault that keeps a disk in a region (short name) encrypted; undefined: its bytes rest as they are. */
+export type FindVault = (region: string, lun: number) => string | undefined
+
 export interface WantedCopies {
   readonly storageClass: PlainStorageClass
   readonly replicaCount: number

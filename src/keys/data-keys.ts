@@ -67,7 +67,10 @@ export function openDataKeys(folder: string, keysFolder: string): DataKeys {
     if (!key) throw keyProblems.DiskEncryptionKeyUnavailable({ key: wrapped.key, reason: 'it is not in the folder' })
     const dataKey = unwrap(vault, key, wrapped)
     if (dataKey) return dataKey
-    throw keyProblems.DiskEncryptionKeyUnavailable({ key: wrapped.key, reason: 'the folder has another under its name' })
+    throw keyProblems.DiskEncryptionKeyUnavailable({
+      key: wrapped.key,
+      reason: 'the folder has another under its name',
+    })
   }
   return {
     async put(vault, keyName) {

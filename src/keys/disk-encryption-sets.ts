@@ -108,8 +108,7 @@ export function keyWorkflows(deps: KeyDependencies): Workflow[] {
           async run({ resourceKey }) {
             const set = await findResource(deps.db, resourceKey)
             const keyUrl = set && propertiesOf(set).activeKey?.keyUrl
-            if (set && keyUrl !== undefined)
-              await deps.dataKeys.put(vaultOf(set), keyNameOf(keyUrl, deps.keyVaults))
+            if (set && keyUrl !== undefined) await deps.dataKeys.put(vaultOf(set), keyNameOf(keyUrl, deps.keyVaults))
           },
         },
       ],
@@ -117,4 +116,3 @@ export function keyWorkflows(deps: KeyDependencies): Workflow[] {
     remove as Workflow,
   ]
 }
-

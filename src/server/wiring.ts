@@ -106,9 +106,7 @@ export async function wire(config: ServerConfig, clock: Clock, logger: Logger): 
   })
   const dataKeys = openDataKeys(join(config.dataFolder, 'data-keys'), config.keysFolder)
   const findVaultKey = (vault: string): Promise<Uint8Array> => dataKeys.find(vault)
-  const stores = cleanup.use(
-    await createDiskStores({ regions: storagePlaces(config.regions), logger, findVaultKey }),
-  )
+  const stores = cleanup.use(await createDiskStores({ regions: storagePlaces(config.regions), logger, findVaultKey }))
   const regions = regionDirectory(config.regions)
   const memo = createReadMemo(database)
   const room = { config, db, memo, stores, regions, clock, logger, activity }

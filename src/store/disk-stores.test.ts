@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { Problem } from '../base/problem.ts'
@@ -10,37 +9,35 @@ import {
   bytesOf,
   changeDisk,
   createTestFolder,
+  findTestKey,
   randomDisk,
   readAll,
   seeded,
   testRegion,
+  testVault,
   writeDisk,
 } from './store.fixture.ts'
-
-const vault = '0123456789abcdef0123456789abcdef'
-const findVaultKey = (name: string): Promise<Uint8Array> =>
-  Promise.resolve(createHash('sha256').update(name).digest())
 
 const runs: readonly { label: string; storageClass: StorageClass; peerClass: StorageClass; stamps: number }[] = [
   { label: 'Standard_LRS', storageClass: 'Standard_LRS', peerClass: 'Premium_LRS', stamps: 1 },
   { label: 'Standard_LRS on three stamps', storageClass: 'Standard_LRS', peerClass: 'Standard_LRS', stamps: 3 },
   { label: 'Standard_ZRS', storageClass: 'Standard_ZRS', peerClass: 'Standard_LRS', stamps: 1 },
   { label: 'Premium_LRS', storageClass: 'Premium_LRS', peerClass: 'Standard_ZRS', stamps: 1 },
-  { label: 'Standard_LRS, encrypted', storageClass: `Standard_LRS.${vault}`, peerClass: 'Standard_LRS', stamps: 1 },
+  { label: 'Standard_LRS, encrypted', storageClass: `Standard_LRS.${testVault}`, peerClass: 'Standard_LRS', stamps: 1 },
   {
     label: 'Standard_ZRS, encrypted',
-    storageClass: `Standard_ZRS.${vault}`,
-    peerClass: `Standard_LRS.${vault}`,
+    storageClass: `Standard_ZRS.${testVault}`,
+    peerClass: `Standard_LRS.${testVault}`,
     stamps: 1,
   },
-  { label: 'Premium_LRS, encrypted', storageClass: `Premium_LRS.${vault}`, peerClass: 'Premium_LRS', stamps: 1 },
+  { label: 'Premium_LRS, encrypted', storageClass: `Premium_LRS.${testVault}`, peerClass: 'Premium_LRS', stamps: 1 },
 ]
 for (const { label, storageClass, peerClass, stamps } of runs)
   diskStoreConformance(label, async (folder) => {
     const stores = await createDiskStores({
       regions: [testRegion(folder, 'here', stamps), testRegion(folder, 'there')],
       workers: 2,
-      findVaultKey,
+      findVaultKey: findTestKey,
     })
     return {
       store: stores.store('here', storageClass),

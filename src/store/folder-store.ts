@@ -305,12 +305,7 @@ function isAbsent(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ENOENT'
 }
 
-async function openDiskAt(
-  paths: Paths,
-  root: string,
-  place: string,
-  vault: VaultLock | undefined,
-): Promise<Manifest> {
+async function openDiskAt(paths: Paths, root: string, place: string, vault: VaultLock | undefined): Promise<Manifest> {
   try {
     return await openManifest(paths.manifest(root), root, vault?.secrets().manifests)
   } catch (error) {

@@ -164,7 +164,9 @@ export class FrameFetcher {
       const location = locations[index]
       return name && location ? [addressOf(folder, name, location)] : []
     })
-    const { states } = await this.#options.workers.pick().run({ kind: 'fetch', frames, into: slab, key: folder.form.key })
+    const { states } = await this.#options.workers
+      .pick()
+      .run({ kind: 'fetch', frames, into: slab, key: folder.form.key })
     const again: number[] = []
     for (const [at, index] of asked.entries()) {
       if (states[at] !== good) again.push(at)
@@ -196,7 +198,9 @@ export class FrameFetcher {
     if (now !== undefined && now !== 'pending' && (now.pack !== before.pack || now.offset !== before.offset)) {
       location = now
       const frames = [addressOf(folder, name, now)]
-      const { states } = await this.#options.workers.pick().run({ kind: 'fetch', frames, into: slab, key: folder.form.key })
+      const { states } = await this.#options.workers
+        .pick()
+        .run({ kind: 'fetch', frames, into: slab, key: folder.form.key })
       state = states[0] ?? corrupt
     }
     // An I/O error or too many open files may pass, and prove nothing.

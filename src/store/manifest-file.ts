@@ -45,8 +45,7 @@ export async function openManifestFile(path: string, key: Uint8Array | undefined
     const start = head.subarray(magic.length, magic.length + 16)
     return {
       sizeBytes: size - headBytes,
-      read: async (position, length) =>
-        crypt(key, start, await readAt(handle, headBytes + position, length), position),
+      read: async (position, length) => crypt(key, start, await readAt(handle, headBytes + position, length), position),
       close,
     }
   } catch (error) {
@@ -66,8 +65,7 @@ export async function createManifestFile(
   const start = randomBytes(16)
   await file.write([magic, start, Buffer.alloc(headBytes - magic.length - start.length)], 0)
   return {
-    write: (chunks, position) =>
-      file.write([crypt(key, start, Buffer.concat(chunks), position)], headBytes + position),
+    write: (chunks, position) => file.write([crypt(key, start, Buffer.concat(chunks), position)], headBytes + position),
     sync: () => file.sync(),
     truncate: (length) => file.truncate(headBytes + length),
     close: () => file.close(),

@@ -1,7 +1,8 @@
 import { writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { createDiskStores } from './disk-stores.ts'
-import { changeDisk, randomDisk, seeded, testRegion, writeDisk, type ModelDisk } from './store.fixture.ts'
+import { changeDisk, findTestKey, randomDisk, seeded, testRegion, writeDisk, type ModelDisk } from './store.fixture.ts'
+import { inVault } from './vault.ts'
 
 /**
  * The child of the crash test: stores, replicates and sweeps disks until it is killed. It says what it has been
@@ -11,6 +12,8 @@ export interface CrashPlan {
   readonly folder: string
   /** Seeds of disks to make, one after the other. */
   readonly firstSeed: number
+  /** Keeps everything in this vault. */
+  readonly vault: string | undefined
 }
 
 const base = randomDisk(seeded(4711), 220, 0.5)
@@ -24,10 +27,14 @@ export function crashDisk(seed: number): ModelDisk {
 const say = (line: string): void => void writeSync(1, `${line}\n`)
 
 /** Runs until it is killed. */
-export async function runCrashChild({ folder, firstSeed }: CrashPlan): Promise<void> {
-  const stores = await createDiskStores({ regions: [testRegion(folder, 'here')], workers: 1 })
-  const lrs = stores.store('here', 'Standard_LRS')
-  const zrs = stores.store('here', 'Standard_ZRS')
+export async function runCrashChild({ folder, firstSeed, vault }: CrashPlan): Promise<void> {
+  const stores = await createDiskStores({
+    regions: [testRegion(folder, 'here')],
+    workers: 1,
+    findVaultKey: findTestKey,
+  })
+  const lrs = stores.store('here', inVault('Standard_LRS', vault))
+  const zrs = stores.store('here', inVault('Standard_ZRS', vault))
   const live = new Map<number, string>()
   let parentRoot: string | undefined
   say('ready')
@@ -59,4 +66,4 @@ function keepFromArguments(): string[] {
 }
 
 if (process.argv[2] !== undefined && process.argv[1]?.endsWith('store-crash.fixture.ts'))
-  await runCrashChild({ folder: process.argv[2], firstSeed: Number(process.argv[3]) })
+  await runCrashChild({ folder: process.argv[2], firstSeed: Number(process.argv[3]), vault: process.argv[5] })

@@ -11,6 +11,7 @@ import {
   bytesOf,
   changeDisk,
   createTestFolder,
+  findTestKey,
   flipBit,
   manifestIn,
   packsIn,
@@ -19,6 +20,7 @@ import {
   recordingLogger,
   seeded,
   testRegion,
+  testVault,
   writeDisk,
   type ModelDisk,
 } from './store.fixture.ts'
@@ -42,6 +44,7 @@ async function createScene(seed: number, files?: FileSystem): Promise<Scene> {
       regions: [testRegion(folder.path, 'here')],
       workers: 1,
       logger: log,
+      findVaultKey: findTestKey,
       ...(files ? { files } : {}),
     })
   let images = 0
@@ -96,14 +99,20 @@ async function countRefused(store: DiskStore, root: string, disk: ModelDisk): Pr
 }
 
 suite('damage at rest', () => {
-  for (const storageClass of ['Standard_LRS', 'Premium_LRS'] as const satisfies readonly StorageClass[])
+  for (const storageClass of [
+    'Standard_LRS',
+    'Premium_LRS',
+    `Standard_LRS.${testVault}`,
+  ] as const satisfies readonly StorageClass[])
     test(`${storageClass}: flipped bits in packs are never served, are reported, and heal by a new ingest`, async () => {
       await using scene = await createScene(1)
       const store = scene.stores.store('here', storageClass)
       const disk = randomDisk(scene.random, 120, 0.5)
       const path = await scene.image(disk)
       const { root } = await store.ingest({ path })
-      const packFolder = storageClass === 'Premium_LRS' ? folderOf(scene, 'stamp1/premium') : standard(scene)
+      const part = storageClass === 'Premium_LRS' ? 'premium' : 'standard'
+      const home = storageClass.includes('.') ? `stamp1/encrypted/${testVault}` : 'stamp1'
+      const packFolder = folderOf(scene, `${home}/${part}`)
       const [pack = ''] = packsIn(packFolder)
       const { size } = statSync(pack)
       for (let flip = 0; flip < 12; flip += 1) await flipBit(pack, 8192 + Math.floor(scene.random() * (size - 8192)))

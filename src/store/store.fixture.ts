@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -26,6 +27,12 @@ export function testRegion(root: string, name: string, stamps = 1): Region {
     stampFolders: Array.from({ length: stamps }, (_, index) => join(root, name, `stamp${index + 1}`)),
     zoneFolders: ['1', '2', '3'].map((zone) => join(root, name, `zone${zone}`)),
   }
+}
+
+/** A vault, and the key of any. */
+export const testVault = '0123456789abcdef0123456789abcdef'
+export function findTestKey(vault: string): Promise<Uint8Array> {
+  return Promise.resolve(createHash('sha256').update(vault).digest())
 }
 
 /** Repeatable randomness: mulberry32. */

@@ -59,7 +59,12 @@ suite('encryption with disk encryption sets', { timeout: 180_000 }, () => {
     client.galleryImageVersions.createOrUpdate('wire', 'g', 'd', name, body)
   const read = async (version: string, region: string): Promise<Response> => {
     const path = wire.at(`galleries/g/images/d/versions/${version}/beginGetAccess`)
-    const { body } = await wire.arm.must('POST', path, { access: 'Read', region, format: 'raw' })
+    const { body } = await wire.arm.must('POST', path, {
+      access: 'Read',
+      durationInSeconds: 600,
+      region,
+      format: 'raw',
+    })
     return fetch(body.accessSAS ?? '')
   }
   const holdsMarker = (region: string): boolean =>
@@ -84,8 +89,8 @@ suite('encryption with disk encryption sets', { timeout: 180_000 }, () => {
     for await (const one of client.diskEncryptionSets.list()) ids.push(one.id)
     for await (const one of client.diskEncryptionSets.listByResourceGroup('wire')) ids.push(one.id)
     assert.deepEqual(
-      ids.filter((one) => one?.toLowerCase() === id.toLowerCase()),
-      [id, id],
+      ids.flatMap((one) => (one?.toLowerCase() === id.toLowerCase() ? [one.toLowerCase()] : [])),
+      [id.toLowerCase(), id.toLowerCase()],
       String(ids),
     )
     const keys = globSync(join(wire.server.data, 'keys', '*'))
@@ -94,23 +99,37 @@ suite('encryption with disk encryption sets', { timeout: 180_000 }, () => {
     const put = (more: object) => client.diskEncryptionSets.createOrUpdate('wire', 'bad', { ...set, ...more })
     await refused(put({ activeKey: { keyUrl: 'https://v.vault.azure.net/keys/k/1' } }), /cannot ask.*keyVaults/)
     await refused(put({ activeKey: { keyUrl: 'https://keys.goldleaf/secrets/k' } }), /keyUrl is invalid/)
-    await refused(put({ encryptionType: 'EncryptionAtRestWithPlatformAndCustomerKeys' }), /not supported by this server/)
+    await refused(
+      put({ encryptionType: 'EncryptionAtRestWithPlatformAndCustomerKeys' }),
+      /not supported by this server/,
+    )
     await refused(put({ rotationToLatestKeyVersionEnabled: true }), /nothing would rotate by itself/)
   })
 
   test('rules: set, subscription, region and all regions or none', async () => {
-    const other = (sets.get('west') ?? '').replace(/subscriptions\/[^/]+/, 'subscriptions/00000000-0000-0000-0000-00000000000f')
+    const other = (sets.get('west') ?? '').replace(
+      /subscriptions\/[^/]+/,
+      'subscriptions/00000000-0000-0000-0000-00000000000f',
+    )
     const rows: readonly (readonly [TargetRegion[], RegExp])[] = [
       [[encrypted('West Europe', '/bad')], /osDiskImage\.diskEncryptionSetId is invalid/],
       [[encrypted('West Europe', `${sets.get('west')}x`)], /The disk encryption set .*westx was not found/],
       [[encrypted('West Europe', other)], /must be in the same subscription/],
-      [[encrypted('West Europe', 'north')], /is in region 'northeurope', but must be in the target region 'West Europe'/],
+      [
+        [encrypted('West Europe', 'north')],
+        /is in region 'northeurope', but must be in the target region 'West Europe'/,
+      ],
       [
         [encrypted('West Europe', 'west'), { name: 'North Europe' }],
         /A disk encryption set is required for disk '.*osDiskImage.*' in target region 'North Europe' since/,
       ],
       [
-        [{ name: 'West Europe', encryption: { dataDiskImages: [{ lun: 3, diskEncryptionSetId: sets.get('west') ?? '' }] } }],
+        [
+          {
+            name: 'West Europe',
+            encryption: { dataDiskImages: [{ lun: 3, diskEncryptionSetId: sets.get('west') ?? '' }] },
+          },
+        ],
         /An invalid lun \[3\] was specified in encryption\.dataDiskImages/,
       ],
     ]
@@ -120,7 +139,11 @@ suite('encryption with disk encryption sets', { timeout: 180_000 }, () => {
   test('two regions, each with its key: the same bytes come back, and no store shows what they are', async () => {
     await publish('1.0.0', versionOf([encrypted('West Europe', 'west'), encrypted('North Europe', 'north')]))
     await publish('2.0.0', versionOf([{ name: 'East US' }], 'eastus'))
-    for (const [version, region] of [['1.0.0', 'westeurope'], ['1.0.0', 'northeurope'], ['2.0.0', 'eastus']] as const) {
+    for (const [version, region] of [
+      ['1.0.0', 'westeurope'],
+      ['1.0.0', 'northeurope'],
+      ['2.0.0', 'eastus'],
+    ] as const) {
       const answer = await read(version, region)
       assert.equal(answer.status, 200)
       assert.ok(disk.equals(Buffer.from(await answer.arrayBuffer()).subarray(0, disk.length)), `${version} ${region}`)
@@ -151,7 +174,10 @@ suite('encryption with disk encryption sets', { timeout: 180_000 }, () => {
       creationData: { createOption: 'FromImage', galleryImageReference: { id } },
     })
     await client.diskEncryptionSets.update('wire', 'west', { activeKey: { keyUrl: keyUrl('west-next') } })
-    const { accessSAS = '' } = await client.disks.grantAccess('wire', 'copy', { access: 'Read', durationInSeconds: 600 })
+    const { accessSAS = '' } = await client.disks.grantAccess('wire', 'copy', {
+      access: 'Read',
+      durationInSeconds: 600,
+    })
     const bytes = Buffer.from(await (await fetch(accessSAS)).arrayBuffer())
     assert.ok(disk.equals(bytes.subarray(0, disk.length)))
     await client.disks.revokeAccess('wire', 'copy')

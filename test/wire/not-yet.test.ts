@@ -28,26 +28,6 @@ suite('not supported yet, and said so', () => {
 
   tableOf(() => wire)('refusals', [
     [
-      'encryption with a disk encryption set',
-      () =>
-        refused(
-          newVersion,
-          versionBody(uri, {
-            targetRegions: [
-              {
-                name: 'westeurope',
-                encryption: {
-                  osDiskImage: {
-                    diskEncryptionSetId: wire.id('galleries/g').replace('galleries/g', 'diskEncryptionSets/des'),
-                  },
-                },
-              },
-            ],
-          }),
-          /bytes would not be encrypted\. Leave 'encryption' out/,
-        ),
-    ],
-    [
       'encryption of a confidential machine',
       () =>
         refused(
