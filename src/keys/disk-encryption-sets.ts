@@ -113,6 +113,6 @@ export function keyWorkflows(deps: KeyDependencies): Workflow[] {
         },
       ],
     },
-    remove as Workflow,
+    remove,
   ]
 }

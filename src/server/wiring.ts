@@ -33,6 +33,7 @@ import { resolveImage } from '../gallery/resolve-image.ts'
 import { publishInNewRegions, shareGallery } from '../gallery/share-gallery.ts'
 import { verifyVersion } from '../gallery/verify-version.ts'
 import { openDataKeys } from '../keys/data-keys.ts'
+import type { DataKeys } from '../keys/data-keys.ts'
 import { keyWorkflows } from '../keys/disk-encryption-sets.ts'
 import type { KeyDependencies } from '../keys/disk-encryption-sets.ts'
 import { openInstallation } from '../identity/installation.ts'
@@ -46,6 +47,8 @@ import { insertSubscription } from '../resources/subscription.rows.ts'
 import type { DiskStore } from '../store/disk-store.ts'
 import { findAccountOfHost } from '../storage/storage-accounts.ts'
 import { createDiskStores } from '../store/disk-stores.ts'
+import type { OpenDiskStores } from '../store/disk-stores.ts'
+import type { FindVaultKey } from '../store/vault.ts'
 import { signDiskAddress, signLogAddress } from '../transfer/disk-routes.ts'
 import { openTransfer } from '../transfer/open-transfer.ts'
 import type { Transfer } from '../transfer/open-transfer.ts'
@@ -55,7 +58,7 @@ import type { WorkEngine } from '../work/engine.ts'
 import { openAddressKey } from './address-key.ts'
 import { serverEnvironment } from './config.ts'
 import type { ServerConfig } from './config.ts'
-import { findKeyUser } from './key-users.ts'
+import { keyDependencies } from './key-users.ts'
 import { createMachineMetadata } from './machine-metadata.ts'
 import type { MachineMetadata } from './machine-metadata.ts'
 import { createSweeper } from './sweeper.ts'
@@ -105,8 +108,7 @@ export async function wire(config: ServerConfig, clock: Clock, logger: Logger): 
     nowMs: clock.now(),
   })
   const dataKeys = openDataKeys(join(config.dataFolder, 'data-keys'), config.keysFolder)
-  const findVaultKey = (vault: string): Promise<Uint8Array> => dataKeys.find(vault)
-  const stores = cleanup.use(await createDiskStores({ regions: storagePlaces(config.regions), logger, findVaultKey }))
+  const stores = cleanup.use(await openStores(config, dataKeys, logger))
   const regions = regionDirectory(config.regions)
   const memo = createReadMemo(database)
   const room = { config, db, memo, stores, regions, clock, logger, activity }
@@ -133,12 +135,7 @@ export async function wire(config: ServerConfig, clock: Clock, logger: Logger): 
   const compute = cleanup.use(await openCompute(room, transfer, sweeper, ownAddresses, metadata))
   live.compute = compute
   const gallery = galleryDependencies(room, transfer, compute, sweeper, ownAddresses)
-  const keys: KeyDependencies = {
-    db,
-    dataKeys,
-    keyVaults: config.keyVaults,
-    findUser: (from, set, vault) => findKeyUser(from, set, vault, compute),
-  }
+  const keys = keyDependencies(db, dataKeys, config.keyVaults, compute)
   const work = cleanup.use(createWorkEngine(room, gallery, compute, keys, directoryRoom))
   addSchedules(work, sweeper, transfer, room)
   const signInState = openSignInState({ installation, db, clock })
@@ -171,6 +168,11 @@ export async function wire(config: ServerConfig, clock: Clock, logger: Logger): 
     },
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   }
+}
+
+function openStores(config: ServerConfig, dataKeys: DataKeys, logger: Logger): Promise<OpenDiskStores> {
+  const findVaultKey: FindVaultKey = (vault) => dataKeys.find(vault)
+  return createDiskStores({ regions: storagePlaces(config.regions), logger, findVaultKey })
 }
 
 function describeDirectory(installation: Installation, db: Db, clock: Clock): DirectoryRoom {

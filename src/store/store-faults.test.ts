@@ -3,7 +3,7 @@ import { appendFileSync, existsSync, readdirSync, renameSync, rmSync, statSync, 
 import { join } from 'node:path'
 import { suite, test } from 'node:test'
 import { Problem } from '../base/problem.ts'
-import { frameSizeBytes, type DiskStore, type LeafPage, type StorageClass } from './disk-store.ts'
+import { frameSizeBytes, type DiskStore, type LeafPage } from './disk-store.ts'
 import { createDiskStores, type OpenDiskStores } from './disk-stores.ts'
 import { nodeFileSystem, type FileSystem } from './durable-file.ts'
 import { FrameCorrupt, FrameMissing, ManifestCorrupt } from './errors.ts'
@@ -14,13 +14,13 @@ import {
   findTestKey,
   flipBit,
   manifestIn,
+  oneStampPlaces,
   packsIn,
   randomDisk,
   readAll,
   recordingLogger,
   seeded,
   testRegion,
-  testVault,
   writeDisk,
   type ModelDisk,
 } from './store.fixture.ts'
@@ -99,21 +99,14 @@ async function countRefused(store: DiskStore, root: string, disk: ModelDisk): Pr
 }
 
 suite('damage at rest', () => {
-  for (const storageClass of [
-    'Standard_LRS',
-    'Premium_LRS',
-    `Standard_LRS.${testVault}`,
-  ] as const satisfies readonly StorageClass[])
+  for (const { storageClass, part } of oneStampPlaces)
     test(`${storageClass}: flipped bits in packs are never served, are reported, and heal by a new ingest`, async () => {
       await using scene = await createScene(1)
       const store = scene.stores.store('here', storageClass)
       const disk = randomDisk(scene.random, 120, 0.5)
       const path = await scene.image(disk)
       const { root } = await store.ingest({ path })
-      const part = storageClass === 'Premium_LRS' ? 'premium' : 'standard'
-      const home = storageClass.includes('.') ? `stamp1/encrypted/${testVault}` : 'stamp1'
-      const packFolder = folderOf(scene, `${home}/${part}`)
-      const [pack = ''] = packsIn(packFolder)
+      const [pack = ''] = packsIn(folderOf(scene, part))
       const { size } = statSync(pack)
       for (let flip = 0; flip < 12; flip += 1) await flipBit(pack, 8192 + Math.floor(scene.random() * (size - 8192)))
       const refused = await countRefused(store, root, disk)

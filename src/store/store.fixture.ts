@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Logger } from '../base/logger.ts'
 import type { Region } from '../base/region.ts'
-import { frameSizeBytes, type StoredDisk } from './disk-store.ts'
+import { frameSizeBytes, type StorageClass, type StoredDisk } from './disk-store.ts'
 
 /** For tests only: regions in a temporary folder, sparse disks, damage. */
 export interface TestFolder extends Disposable {
@@ -34,6 +34,13 @@ export const testVault = '0123456789abcdef0123456789abcdef'
 export function findTestKey(vault: string): Promise<Uint8Array> {
   return Promise.resolve(createHash('sha256').update(vault).digest())
 }
+
+/** Stores of one stamp, and the folder of each below its region's. */
+export const oneStampPlaces: readonly { readonly storageClass: StorageClass; readonly part: string }[] = [
+  { storageClass: 'Standard_LRS', part: 'stamp1/standard' },
+  { storageClass: 'Premium_LRS', part: 'stamp1/premium' },
+  { storageClass: `Standard_LRS.${testVault}`, part: `stamp1/encrypted/${testVault}/standard` },
+]
 
 /** Repeatable randomness: mulberry32. */
 export function seeded(seed: number): () => number {
