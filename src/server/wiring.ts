@@ -137,12 +137,10 @@ export async function wire(config: ServerConfig, clock: Clock, logger: Logger): 
   const gallery = galleryDependencies(room, transfer, compute, sweeper, ownAddresses)
   const keys = keyDependencies(db, dataKeys, config.keyVaults, compute)
   const work = cleanup.use(createWorkEngine(room, gallery, compute, keys, directoryRoom))
-  addSchedules(work, sweeper, transfer, room)
+  addSchedules(work, sweeper, transfer, gallery, room)
   const signInState = openSignInState({ installation, db, clock })
   work.every('sweep-sign-in', sweepEveryMs, () => signInState.sweep())
   work.every('refresh-keys', sweepEveryMs, () => installation.keys.refresh(clock.now()))
-  work.every('publish-sharing', sweepEveryMs, (signal) => publishInNewRegions(gallery, signal))
-  work.every('purge-recycle-bins', purgeEveryMs, (signal) => purgeOverdue(gallery, signal))
   const parts = cleanup.move()
   return {
     installation,
@@ -316,13 +314,21 @@ function createWorkEngine(
   })
 }
 
-function addSchedules(work: WorkEngine, sweeper: Sweeper, transfer: Transfer, { clock, activity }: Room): void {
+function addSchedules(
+  work: WorkEngine,
+  sweeper: Sweeper,
+  transfer: Transfer,
+  gallery: GalleryDependencies,
+  { clock, activity }: Room,
+): void {
   work.every('sweep-uploads', sweepEveryMs, async () => {
     await transfer.sweep(clock.now())
     await transfer.signer.sweep()
   })
   work.every('sweep-activity', sweepEveryMs, (signal) => activity.sweep(signal))
   work.every('sweep-stores', sweepEveryMs, (signal) => sweeper.run(signal))
+  work.every('publish-sharing', sweepEveryMs, (signal) => publishInNewRegions(gallery, signal))
+  work.every('purge-recycle-bins', purgeEveryMs, (signal) => purgeOverdue(gallery, signal))
 }
 
 /** Every root that a version, a disk, a machine or a finished push needs in a store. */
