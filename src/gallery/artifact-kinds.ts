@@ -10,8 +10,8 @@ import { checkScriptParameters } from './script-parameters.ts'
 export const packageFile = 0
 export const configurationFile = 1
 
-/** Azure's limit of packages (documentation of VM applications); D-VMAPP still says 1 GB. */
-const maximumPackageBytes = 2 * GiB
+/** Azure's limit of packages (behaviour.md A2, D-VMAPP). */
+const maximumPackageBytes = GiB
 /** A script is read as a whole into a machine; nobody writes more by hand. */
 const maximumScriptBytes = 16 * MiB
 
