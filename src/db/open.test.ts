@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -89,6 +89,16 @@ for (const [label, makePath] of [
       assert.equal(gone[0]?.value, '2')
     })
   })
+
+test('a file is closed to others, and closed again when it was opened', async () => {
+  const path = newPath()
+  for (const before of [undefined, 0o644]) {
+    if (before !== undefined) await chmod(path, before)
+    await using opened = await openDatabase({ path })
+    await putSetting(opened.db, 'a', '1')
+    for (const file of [path, `${path}-wal`, `${path}-shm`]) assert.equal((await stat(file)).mode & 0o077, 0, file)
+  }
+})
 
 test('reads beside an open transaction are answered and see what is committed', async () => {
   await using opened = await openDatabase({ path: newPath() })

@@ -1,3 +1,4 @@
+import { chmod, open } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { Kysely } from 'kysely'
 import { type Clock, systemClock } from '../base/clock.ts'
@@ -40,6 +41,7 @@ export async function openDatabase(options: OpenOptions): Promise<OpenDatabase> 
   const known = options.migrations ?? migrations
   let sqlite: Sqlite | undefined
   try {
+    if (path !== ':memory:') await closeToOthers(path)
     sqlite = await openSqlite({ path, clock, busyTimeoutMs })
     const damage = sqlite.findDamage()
     if (damage !== undefined) throw dbProblems.DatabaseCorrupt({ file }, { cause: new Error(damage) })
@@ -53,6 +55,19 @@ export async function openDatabase(options: OpenOptions): Promise<OpenDatabase> 
   } catch (error) {
     await sqlite?.close()
     throw toProblem(error, file)
+  }
+}
+
+/**
+ * Keys of storage accounts and hashes of passwords rest here: nobody else on the machine reads it. SQLite gives its other
+ * files the mode of this one. What stands in the way is left for SQLite to say.
+ */
+async function closeToOthers(path: string): Promise<void> {
+  try {
+    await (await open(path, 'a', 0o600)).close()
+    await chmod(path, 0o600)
+  } catch {
+    // A missing folder, a foreign owner, a read-only disk: opening it tells.
   }
 }
 

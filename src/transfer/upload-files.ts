@@ -35,7 +35,7 @@ export interface UploadFiles {
 const reserveBytes = 64 * MiB
 
 export async function createUploadFiles(folder: string): Promise<UploadFiles> {
-  await mkdir(folder, { recursive: true })
+  await mkdir(folder, { recursive: true, mode: 0o700 })
   const pathOf = (id: string): string => {
     if (!/^[0-9a-f-]{36}$/.test(id)) throw new Error('an upload id is a uuid')
     return join(folder, id)
