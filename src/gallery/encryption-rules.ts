@@ -71,8 +71,8 @@ function namesKeys({ osDiskImage, dataDiskImages = [] }: Encryption, isRegion: b
 export interface EncryptionFacts {
   readonly db: DbOrTx
   readonly regions: RegionDirectory
-  /** The LUNs of the version's data disks. */
-  readonly dataLuns: readonly number[]
+  /** Finds the LUNs of the version's data disks. */
+  readonly findDataLuns: () => Promise<readonly number[]>
 }
 
 /**
@@ -82,13 +82,13 @@ export interface EncryptionFacts {
 export async function checkEncryptionSets(
   change: Pick<Change, 'id' | 'before' | 'after'>,
   context: Pick<RequestContext, 'authorize'>,
-  { db, regions, dataLuns }: EncryptionFacts,
+  { db, regions, findDataLuns }: EncryptionFacts,
 ): Promise<void> {
   const profile = versionProperties(change.after).publishingProfile
   const disks = encryptedDisks(profile)
   if (disks.length === 0) return
   if (profile?.replicationMode === 'Shallow') throw galleryProblems.ShallowNotEncrypted({}, { target: errorPath })
-  checkLuns(profile?.targetRegions ?? [], dataLuns)
+  if (disks.some(({ lun }) => lun !== osDiskLun)) checkLuns(disks, await findDataLuns())
   checkEverywhere(profile?.targetRegions ?? [], disks)
   const known = new Set(
     encryptedDisks(change.before && versionProperties(change.before).publishingProfile).map(keyOfDisk),
@@ -119,11 +119,10 @@ function memberOf(lun: number): string {
   return `${errorPath}.${lun === osDiskLun ? 'osDiskImage' : 'dataDiskImages'}.diskEncryptionSetId`
 }
 
-function checkLuns(targets: readonly TargetRegion[], dataLuns: readonly number[]): void {
-  for (const { encryption } of targets)
-    for (const { lun } of encryption?.dataDiskImages ?? [])
-      if (!dataLuns.includes(lun))
-        throw galleryProblems.EncryptionLunInvalid({ lun, luns: dataLuns.join(',') }, { target: memberOf(lun) })
+function checkLuns(disks: readonly EncryptedDisk[], dataLuns: readonly number[]): void {
+  for (const { lun } of disks)
+    if (lun !== osDiskLun && !dataLuns.includes(lun))
+      throw galleryProblems.EncryptionLunInvalid({ lun, luns: dataLuns.join(',') }, { target: memberOf(lun) })
 }
 
 function checkEverywhere(targets: readonly TargetRegion[], disks: readonly EncryptedDisk[]): void {

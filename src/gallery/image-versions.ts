@@ -47,7 +47,7 @@ export function imageVersionsBehaviour(deps: GalleryDependencies): Behaviour {
       await checkFitsGallery(deps.db, galleryKey, contentOfVersion(change.id.name, change.after))
       if (change.kind === 'create' || change.before?.provisioningState === 'Failed')
         await checkSource(change, context, deps)
-      await checkEncryptionSets(change, context, { ...deps, dataLuns: await findDataLuns(change, deps) })
+      await checkEncryptionSets(change, context, { ...deps, findDataLuns: () => findDataLuns(change, deps) })
     },
     async commit(tx, change) {
       if (change.recalled) await commitRecall(tx, change)

@@ -164,7 +164,7 @@ async function withDisks(
   if (version.provisioningState === 'Deleting') return undefined
   const disks = readableDisks(await listReplicas(deps.db, version.key), region)
   if (disks === undefined) return undefined
-  const own = version.subscriptionId
+  const own = version.subscriptionId.toLowerCase()
   if (own !== subscriptionId.toLowerCase() && disks.some(isEncrypted)) {
     const set = encryptedDisks(versionProperties(version).publishingProfile)[0]?.setId ?? ''
     throw galleryProblems.EncryptedInOtherSubscription({ set, version: version.id, own, other: subscriptionId })

@@ -1,15 +1,21 @@
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { globSync, readFileSync } from 'node:fs'
 import { rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
 import type { ComputeManagementClient, GalleryImageVersion, TargetRegion } from '@azure/arm-compute'
 import { computeClient } from '../support/compute-client.ts'
+import { openPrincipals } from '../support/principals.ts'
+import { addSubscription } from '../support/subscriptions.ts'
 import { fixedVhd, someDisk } from './vhd.ts'
 import { openWire } from './wire.ts'
 import type { Wire } from './wire.ts'
 
 const marker = 'THE-SECRET-OF-THE-GOLDEN-IMAGE-7261'
+const contributor = 'b24988ac-6180-42a0-ab88-20f7382dd24c'
+const reader = 'acdd72a7-3385-48ef-bd42-f606fba81ae7'
+const roleDefinition = (id: string): string => `/providers/Microsoft.Authorization/roleDefinitions/${id}`
 const keyUrl = (name: string): string => `https://keys.goldleaf/keys/${name}/1`
 
 /** Bytes that zstd leaves readable, so that a search of a plain store finds them. */
@@ -186,6 +192,62 @@ suite('encryption with disk encryption sets', { timeout: 180_000 }, () => {
     await client.disks.revokeAccess('wire', 'copy')
   })
 
+  test('who names a set needs the right to read it; who is in another subscription cannot use what it encrypts', async () => {
+    await using principals = await openPrincipals(wire.server)
+    const user = await principals.user('publisher')
+    const grant = (scope: string, roleId: string): Promise<unknown> =>
+      wire.arm.must(
+        'PUT',
+        `${scope}/providers/Microsoft.Authorization/roleAssignments/${randomUUID()}?api-version=2022-04-01`,
+        { properties: { roleDefinitionId: roleDefinition(roleId), principalId: user.objectId, principalType: 'User' } },
+      )
+    for (const path of ['galleries/g', 'disks/copy']) await grant(wire.id(path), contributor)
+    const body = {
+      location: 'westeurope',
+      properties: {
+        storageProfile: { osDiskImage: { source: { id: wire.id('disks/copy') } } },
+        publishingProfile: { targetRegions: [encrypted('West Europe', 'west')] },
+      },
+    }
+    const at = wire.at('galleries/g/images/d/versions/5.0.0')
+    const refusal = await user.arm.call('PUT', at, body)
+    assert.equal(refusal.status, 403, JSON.stringify(refusal.body))
+    assert.equal(refusal.body.error?.code, 'LinkedAuthorizationFailed')
+    assert.match(refusal.body.error?.message ?? '', /Microsoft\.Compute\/diskEncryptionSets\/read/)
+    await grant(sets.get('west') ?? '', reader)
+    await user.arm.must('PUT', at, body)
+
+    const tenantId = wire.server.env.tenantId
+    const other = `/subscriptions/${await addSubscription(wire.server, { tenantId, ownerId: user.objectId })}`
+    await wire.arm.must('PUT', `${other}/resourceGroups/rg?api-version=2021-04-01`, { location: 'westeurope' })
+    const disks = `${other}/resourceGroups/rg/providers/Microsoft.Compute/disks/d?api-version=2024-03-02`
+    const id = wire.id('galleries/g/images/d/versions/5.0.0')
+    const abroad = await wire.arm.call('PUT', disks, {
+      location: 'westeurope',
+      properties: { creationData: { createOption: 'FromImage', galleryImageReference: { id } } },
+    })
+    assert.equal(abroad.status, 400, JSON.stringify(abroad.body))
+    assert.match(abroad.body.error?.message ?? '', /belongs to subscription .* and cannot be used with resource/)
+  })
+
+  test('galleries that are open for sharing take no encrypted versions', async () => {
+    await client.galleries.createOrUpdate('wire', 'open', {
+      location: 'westeurope',
+      sharingProfile: { permissions: 'Groups' },
+    })
+    await wire.definition('open/d')
+    await refused(
+      client.galleryImageVersions.createOrUpdate(
+        'wire',
+        'open',
+        'd',
+        '1.0.0',
+        versionOf([encrypted('West Europe', 'west')]),
+      ),
+      /is encrypted with a disk encryption set, which galleries with sharing permissions 'Groups' cannot hold/,
+    )
+  })
+
   test('without its key a replica says so and never gives wrong bytes; with it put back all is well', async () => {
     const key = join(wire.server.data, 'keys', 'west-next.1.key')
     await rename(key, `${key}.away`)
@@ -204,7 +266,7 @@ suite('encryption with disk encryption sets', { timeout: 180_000 }, () => {
 
   test('a set that encrypts nothing any more can be deleted', async () => {
     await client.disks.delete('wire', 'copy')
-    for (const name of ['1.0.0', '4.0.0']) await client.galleryImageVersions.delete('wire', 'g', 'd', name)
+    for (const name of ['1.0.0', '4.0.0', '5.0.0']) await client.galleryImageVersions.delete('wire', 'g', 'd', name)
     await client.diskEncryptionSets.delete('wire', 'west')
     const answer = await wire.arm.call('GET', wire.at('diskEncryptionSets/west', '2024-03-02'))
     assert.equal(answer.status, 404)
