@@ -79,6 +79,7 @@ const rows: readonly (readonly [type: string, verbs: Readonly<Record<string, str
     'Microsoft.Compute/snapshots',
     { read: '+s', write: '+s', delete: '+s', 'beginGetAccess/action': '+s', 'endGetAccess/action': '+s' },
   ],
+  ['Microsoft.Compute/diskEncryptionSets', { read: '+', write: '+', delete: '+' }],
   ['Microsoft.Compute/images', { read: '+P', write: '+P', delete: '+P' }],
   [
     'Microsoft.Compute/virtualMachines',
