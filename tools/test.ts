@@ -28,6 +28,8 @@ const run = (args: readonly string[]): number => {
     env: {
       ...toolConfig.environment,
       GOLDLEAF_TRAFFIC: traffic,
+      // Hundreds of processes load the same modules: types are stripped and code is compiled once.
+      NODE_COMPILE_CACHE: join(traffic, 'compiled'),
       PATH: [join(toolConfig.root, 'node_modules/.bin'), ...toolConfig.path].join(':'),
     },
   })

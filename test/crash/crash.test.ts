@@ -9,7 +9,8 @@ import { convertImage, seededBytes, sha256OfFile, writeSparseDisk } from '../sup
 import { armCaller, eventually, startGoldleaf } from '../support/goldleaf.ts'
 import type { ArmDocument, RunningGoldleaf } from '../support/goldleaf.ts'
 
-const kills = Number(process.env['GOLDLEAF_KILLS'] ?? 50)
+/** CI asks for 50 (.ci/run); the others of `npm test` have ten minutes together. */
+const kills = Number(process.env['GOLDLEAF_KILLS'] ?? 12)
 const seed = Number(process.env['GOLDLEAF_SEED'] ?? Date.now() % 1_000_000)
 const definition = 'resourceGroups/crash/providers/Microsoft.Compute/galleries/crash/images/disk'
 const apiVersion = 'api-version=2023-07-03'
