@@ -19,14 +19,17 @@ export function showResource(
   return projectResource(type, apiVersion, whole, shown ?? resource.properties, { expand })
 }
 
-/** Who made and changed it and when; today every caller is an application (its own signed token). */
+/** Callers are written down by name: a person's principal name has an `@`, a program's application id has none. */
+const kindOf = (name: string): string => (name.includes('@') ? 'User' : 'Application')
+
+/** Who made and changed it and when. */
 function systemDataOf({ createdBy, createdMs, changedBy, changedMs }: Resource): JsonObject {
   return {
     createdBy,
-    createdByType: 'Application',
+    createdByType: kindOf(createdBy),
     createdAt: formatArmTime(createdMs),
     lastModifiedBy: changedBy,
-    lastModifiedByType: 'Application',
+    lastModifiedByType: kindOf(changedBy),
     lastModifiedAt: formatArmTime(changedMs),
   }
 }

@@ -59,6 +59,7 @@ import type { DiskStores } from '../store/disk-store.ts'
 import { findStorageAccount, storageAccountsBehaviour, storageQuestions } from '../storage/storage-accounts.ts'
 import type { Behaviour } from '../resources/behaviour.ts'
 import type { Transfer } from '../transfer/open-transfer.ts'
+import { hasForeignBlobs } from '../transfer/container.rows.ts'
 import { registerTransfer } from '../transfer/register-transfer.ts'
 import type { WorkEngine } from '../work/engine.ts'
 import type { ServerConfig } from './config.ts'
@@ -189,7 +190,7 @@ function behavioursOf(parts: Parts): Behaviour[] {
         one.type === virtualMachineType ? withManagedIdentity(one, parts.directoryRoom, parts.metadata.addresses) : one,
       )
       .map((one) => withQuota(one, config.limits)),
-    storageAccountsBehaviour({ db, removeBlobs: (account) => transfer.removeAccount(account) }),
+    storageAccountsBehaviour({ db, hasForeignBlobs, removeBlobs: (account) => transfer.removeAccount(account) }),
   ]
 }
 

@@ -20,6 +20,11 @@ export interface StorageDependencies {
   readonly db: Db
   /** Removes containers and blobs of an account. */
   readonly removeBlobs: (account: string) => Promise<void>
+  /**
+   * Whether another subscription has blobs under this name in the free upload area: they would become the account's,
+   * planted by whoever guessed its name first.
+   */
+  readonly hasForeignBlobs: (tx: DbOrTx, account: string, subscriptionId: string) => Promise<boolean>
 }
 
 interface AccountKey {
@@ -47,7 +52,9 @@ export function storageAccountsBehaviour(deps: StorageDependencies): Behaviour {
     async commit(tx, change) {
       if (change.before) return
       const taken = await findByName(tx, change.id.name, change.id.key)
-      if (taken) throw storageProblems.StorageAccountAlreadyTaken({ name: change.id.name }, { target: 'name' })
+      const { name, subscriptionId } = change.id
+      if (taken || (await deps.hasForeignBlobs(tx, name.toLowerCase(), subscriptionId)))
+        throw storageProblems.StorageAccountAlreadyTaken({ name }, { target: 'name' })
     },
     async remove(account) {
       await deps.removeBlobs(account.name.toLowerCase())

@@ -94,6 +94,21 @@ export async function listBlobIds(db: DbOrTx, prefix: string): Promise<string[]>
   return rows.map(({ id }) => id)
 }
 
+/** Whether another subscription has put blobs under a name that no account has yet. */
+export async function hasForeignBlobs(db: DbOrTx, account: string, subscriptionId: string): Promise<boolean> {
+  const prefix = `${account}/`
+  const found = await db
+    .selectFrom('upload')
+    .select('id')
+    .where('kind', '=', 'blob')
+    .where('address', '>=', prefix)
+    .where('address', '<', `${prefix}\u{10ffff}`)
+    .where('subscription_id', '!=', subscriptionId.toLowerCase())
+    .limit(1)
+    .executeTakeFirst()
+  return found !== undefined
+}
+
 export async function deleteContainers(db: DbOrTx, account: string): Promise<void> {
   await db.deleteFrom('container').where('account', '=', account).execute()
 }

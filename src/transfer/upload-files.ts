@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
-import { mkdir, open, readdir, rm, stat, statfs, type FileHandle } from 'node:fs/promises'
+import { chmod, mkdir, open, readdir, rm, stat, statfs, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Problem } from '../base/problem.ts'
 import { MiB } from '../base/units.ts'
@@ -36,6 +36,8 @@ const reserveBytes = 64 * MiB
 
 export async function createUploadFiles(folder: string): Promise<UploadFiles> {
   await mkdir(folder, { recursive: true, mode: 0o700 })
+  // Folders of earlier releases were open to others.
+  await chmod(folder, 0o700)
   const pathOf = (id: string): string => {
     if (!/^[0-9a-f-]{36}$/.test(id)) throw new Error('an upload id is a uuid')
     return join(folder, id)

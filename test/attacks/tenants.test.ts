@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { after, before, suite, test } from 'node:test'
-import { ownerRoleId, readerRoleId } from '../../src/access/built-in-roles.ts'
+import { ownerRoleId, readerRoleId, storageBlobDataOwnerRoleId } from '../../src/access/built-in-roles.ts'
 import { grantRole } from '../../src/access/grant.ts'
 import type { Answer } from '../support/goldleaf.ts'
 import { openPrincipals } from '../support/principals.ts'
@@ -35,13 +35,8 @@ suite('what others have is not seen', () => {
     bob = await people.user('bob', tenant)
     bobs = await people.subscription('Bobs', tenant)
     const user = { principalType: 'User', nowMs: 1 } as const
-    await grantRole(people.db, {
-      ...user,
-      tenantId: tenant,
-      principalId: bob.objectId,
-      scope: '/',
-      roleId: ownerRoleId,
-    })
+    for (const roleId of [ownerRoleId, storageBlobDataOwnerRoleId])
+      await grantRole(people.db, { ...user, tenantId: tenant, principalId: bob.objectId, scope: '/', roleId })
     nobody = await people.user('nobody')
     rita = await people.user('rita')
     for (const name of ['golden', 'hidden', 'other']) await wire.gallery(name)
@@ -57,6 +52,28 @@ suite('what others have is not seen', () => {
   after(async () => {
     await people?.[Symbol.asyncDispose]()
     await wire?.[Symbol.asyncDispose]()
+  })
+
+  test('blobs that another tenant planted under a free name do not become an account’s', async () => {
+    const planted = await fetch(`${wire.server.env.httpEndpoint}/blob/plantedaccount/vhds/golden.vhd`, {
+      method: 'PUT',
+      headers: {
+        authorization: `Bearer ${bob.token}`,
+        'x-ms-blob-type': 'BlockBlob',
+        'x-goldleaf-subscription': bobs.split('/')[2] ?? '',
+      },
+      body: 'not what it says',
+    })
+    assert.equal(planted.status, 201, await planted.text())
+    const account = (name: string): Promise<Answer> =>
+      wire.arm.call('PUT', `${wire.group}/providers/Microsoft.Storage/storageAccounts/${name}?api-version=2022-09-01`, {
+        location: 'westeurope',
+        sku: { name: 'Standard_LRS' },
+        kind: 'StorageV2',
+      })
+    const refused = await account('plantedaccount')
+    assert.deepEqual([refused.status, refused.body.error?.code], [409, 'StorageAccountAlreadyTaken'])
+    assert.ok((await account('freeaccount')).status < 300)
   })
 
   /** Status and body of an answer, with what the question named taken out. */
