@@ -226,17 +226,14 @@ suite('profiles of definitions and versions on the wire', () => {
       {
         location: 'westeurope',
         latestVersionName: '1.1.0',
-        passedOver: [
-          { name: '9.0.0', reason: 'excludedFromLatest' },
-          { name: '1.0.0', reason: 'older' },
-        ],
+        passedOver: [{ name: '9.0.0', reason: 'excludedFromLatest' }],
       },
       {
         location: 'eastus',
         latestVersionName: '1.0.0',
         passedOver: [
-          { name: '1.1.0', reason: 'notReplicatedHere' },
           { name: '9.0.0', reason: 'notReplicatedHere' },
+          { name: '1.1.0', reason: 'notReplicatedHere' },
         ],
       },
     ])
