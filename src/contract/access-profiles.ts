@@ -2,6 +2,7 @@ import { Type, type Static } from 'typebox'
 import { galleryApiVersionsSince } from './api-versions.ts'
 import { body, systemData } from './envelope.ts'
 import { replicationStatus, targetRegion } from './gallery-image-versions.ts'
+import { galleryArtifact } from './gallery-artifact.ts'
 import { accessProfileNameRule, accessProfileVersionNameRule } from './names.ts'
 import type { ResourceTypeDeclaration } from './resource-type.ts'
 import { date, flag, list, mapOf, needOneOf, needText, part, text } from './schema.ts'
@@ -55,20 +56,13 @@ export const accessProfileVersionProperties = Type.Object({
 })
 export type AccessProfileVersionProperties = Static<typeof accessProfileVersionProperties>
 
-const timing = {
-  put: 'async',
-  patch: 'async',
-  delete: 'async',
-  createStatus: 201,
-  updateStatus: 200,
-  listInSubscription: false,
-  actions: [],
-  tracked: true,
+const artifact = {
+  ...galleryArtifact,
   apiVersions: galleryApiVersionsSince('2024-03-03'),
 } as const satisfies Partial<ResourceTypeDeclaration>
 
 export const accessProfiles: ResourceTypeDeclaration = {
-  ...timing,
+  ...artifact,
   type: 'Microsoft.Compute/galleries/inVMAccessControlProfiles',
   errorName: 'galleryInVMAccessControlProfile',
   name: accessProfileNameRule,
@@ -76,7 +70,7 @@ export const accessProfiles: ResourceTypeDeclaration = {
 }
 
 export const accessProfileVersions: ResourceTypeDeclaration = {
-  ...timing,
+  ...artifact,
   type: 'Microsoft.Compute/galleries/inVMAccessControlProfiles/versions',
   errorName: 'galleryInVMAccessControlProfileVersion',
   name: accessProfileVersionNameRule,

@@ -4,6 +4,7 @@ import { artifactSafetyProfile, definitionTexts, publishingMembers } from './art
 import { body, systemData } from './envelope.ts'
 import { completeVersion } from './gallery-image-version-rules.ts'
 import { replicationStatus } from './gallery-image-versions.ts'
+import { galleryArtifact } from './gallery-artifact.ts'
 import { applicationVersionNameRule, galleryApplicationNameRule } from './names.ts'
 import type { ResourceTypeDeclaration } from './resource-type.ts'
 import { flag, list, mapOf, needOneOf, needText, oneOf, part, text } from './schema.ts'
@@ -68,20 +69,13 @@ export const galleryApplicationVersionProperties = Type.Object({
 })
 export type GalleryApplicationVersionProperties = Static<typeof galleryApplicationVersionProperties>
 
-const timing = {
-  put: 'async',
-  patch: 'async',
+const artifact = {
+  ...galleryArtifact,
   patchSince: galleryPatchSince,
-  delete: 'async',
-  createStatus: 201,
-  updateStatus: 200,
-  listInSubscription: false,
-  actions: [],
-  tracked: true,
 } as const satisfies Partial<ResourceTypeDeclaration>
 
 export const galleryApplications: ResourceTypeDeclaration = {
-  ...timing,
+  ...artifact,
   type: 'Microsoft.Compute/galleries/applications',
   errorName: 'galleryApplication',
   apiVersions: galleryApiVersionsSince('2019-03-01'),
@@ -91,7 +85,7 @@ export const galleryApplications: ResourceTypeDeclaration = {
 }
 
 export const galleryApplicationVersions: ResourceTypeDeclaration = {
-  ...timing,
+  ...artifact,
   type: 'Microsoft.Compute/galleries/applications/versions',
   errorName: 'galleryApplicationVersion',
   apiVersions: galleryApiVersionsSince('2019-03-01'),

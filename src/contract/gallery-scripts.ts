@@ -4,6 +4,7 @@ import { artifactSafetyProfile, definitionTexts, publishingMembers } from './art
 import { body, systemData } from './envelope.ts'
 import { completeVersion } from './gallery-image-version-rules.ts'
 import { replicationStatus } from './gallery-image-versions.ts'
+import { galleryArtifact } from './gallery-artifact.ts'
 import { galleryScriptNameRule, scriptVersionNameRule } from './names.ts'
 import type { ResourceTypeDeclaration } from './resource-type.ts'
 import { flag, list, needOneOf, needText, oneOf, text, texts } from './schema.ts'
@@ -42,20 +43,13 @@ export const galleryScriptVersionProperties = Type.Object({
 })
 export type GalleryScriptVersionProperties = Static<typeof galleryScriptVersionProperties>
 
-const timing = {
-  put: 'async',
-  patch: 'async',
-  delete: 'async',
-  createStatus: 201,
-  updateStatus: 200,
-  listInSubscription: false,
-  actions: [],
-  tracked: true,
+const artifact = {
+  ...galleryArtifact,
   apiVersions: galleryApiVersionsSince('2025-03-03'),
 } as const satisfies Partial<ResourceTypeDeclaration>
 
 export const galleryScripts: ResourceTypeDeclaration = {
-  ...timing,
+  ...artifact,
   type: 'Microsoft.Compute/galleries/scripts',
   errorName: 'galleryScript',
   name: galleryScriptNameRule,
@@ -63,7 +57,7 @@ export const galleryScripts: ResourceTypeDeclaration = {
 }
 
 export const galleryScriptVersions: ResourceTypeDeclaration = {
-  ...timing,
+  ...artifact,
   type: 'Microsoft.Compute/galleries/scripts/versions',
   errorName: 'galleryScriptVersion',
   name: scriptVersionNameRule,
