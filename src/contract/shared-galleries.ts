@@ -30,6 +30,8 @@ const versionMembers = {
     },
     { since: '2022-01-03' },
   ),
+  imageState: oneOf(['Active', 'SoftDeleted'], { since: '2026-03-03' }),
+  consumptionEndTime: date({ since: '2026-03-03' }),
   artifactTags,
 }
 

@@ -12,6 +12,7 @@ import { containers } from './migrations/0009-containers.ts'
 import { signInAccounts } from './migrations/0010-sign-in-accounts.ts'
 import { artifacts } from './migrations/0008-artifacts.ts'
 import { sortKey } from './migrations/0012-sort-key.ts'
+import { replicaRegion } from './migrations/0015-replica-region.ts'
 
 /**
  * The schema's history, oldest first. Column types are those that SQLite and PostgreSQL share: text, integer (32 bits),
@@ -31,4 +32,5 @@ export const migrations: readonly Migration[] = [
   containers,
   sortKey,
   signInAccounts,
+  replicaRegion,
 ]

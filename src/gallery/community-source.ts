@@ -16,7 +16,7 @@ const factsMember = 'x-goldleaf'
  */
 export async function withCommunitySource(
   change: Change,
-  deps: Pick<GalleryDependencies, 'db' | 'regions'>,
+  deps: Pick<GalleryDependencies, 'db' | 'regions' | 'clock'>,
 ): Promise<Draft> {
   const { before, after } = change
   const known = before?.envelope[factsMember]

@@ -9,7 +9,7 @@ import { findResource } from '../resources/resource.rows.ts'
 import type { GalleryDependencies, HeldSource, SourceFacts } from './dependencies.ts'
 import { checkEncryptionSets, commitEncryptionSets, isEncrypted } from './encryption-rules.ts'
 import { galleryProblems } from './problems.ts'
-import { commitRecall, planRemoval, recallVersion, restoredDraft } from './recycle-bin.ts'
+import { checkRecyclable, commitRecall, planRemoval, recallVersion, restoredDraft } from './recycle-bin.ts'
 import { listReplicas, osDiskLun } from './replica.rows.ts'
 import type { Replica } from './replica.rows.ts'
 import { checkPlacement } from './placement-rules.ts'
@@ -62,10 +62,11 @@ export function imageVersionsBehaviour(deps: GalleryDependencies): Behaviour {
     async checkRemove(version, context) {
       const properties = versionProperties(version)
       const endOfLife = properties.publishingProfile?.endOfLifeDate
-      if (!properties.safetyProfile?.blockDeletionBeforeEndOfLife || endOfLife === undefined) return
-      if (Date.parse(endOfLife) > context.nowMs) throw galleryProblems.BlockedBeforeEndOfLife({})
+      const isBlocked = properties.safetyProfile?.blockDeletionBeforeEndOfLife === true && endOfLife !== undefined
+      if (isBlocked && Date.parse(endOfLife) > context.nowMs) throw galleryProblems.BlockedBeforeEndOfLife({})
+      await checkRecyclable(version, context, deps)
     },
-    remove: (version) => planRemoval(version, deps),
+    remove: (version, context) => planRemoval(version, context, deps),
     show: (version, context) => showWithReplication(version, context, deps),
     actions: versionActions(deps),
   }

@@ -300,6 +300,18 @@ export const galleryProblems = defineProblems({
     say: (f: { id: string; purgeId: string }) =>
       `The version '${f.id}' was deleted and is in the recycle bin of its gallery, so its name is taken. Bring it back by a PUT with properties.restore: true (api-version 2024-03-03 or later), or remove it for good by DELETE ${f.purgeId}.`,
   },
+  FailedVersionKept: {
+    kind: 'conflict',
+    code: 'OperationNotAllowed',
+    say: (f: { id: string }) =>
+      `The version '${f.id}' failed, so it cannot go into the recycle bin of its gallery. Repeat its PUT until it succeeds, or remove it for good: DELETE with bypassSoftDelete=true (api-version 2026-03-03), or with the gallery's soft delete turned off for the moment.`,
+  },
+  BypassInvalid: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: (f: { value: string }) =>
+      `The value '${f.value}' of parameter bypassSoftDelete is invalid. Use true or false.`,
+  },
   NothingToRestore: {
     kind: 'absent',
     code: 'ResourceNotFound',

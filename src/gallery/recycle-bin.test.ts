@@ -12,11 +12,18 @@ import type { Resource } from '../resources/resource.ts'
 import type { GalleryDependencies } from './dependencies.ts'
 import { commitRecall, purgeOverdue } from './recycle-bin.ts'
 import { findSoftDeleted, insertSoftDeleted } from './recycle-bin.rows.ts'
-import { listReplicas, syncReplicas } from './replica.rows.ts'
+import { listReplicas, markReplicaCompleted, syncReplicas } from './replica.rows.ts'
+import type { WantedReplica } from './replica.rows.ts'
+import { findConsumable } from './shared-view.ts'
+import { hasVersionIn } from './shared-view.rows.ts'
 
 const dayMs = 86_400_000
 const gallery = '/subscriptions/s/resourcegroups/g/providers/microsoft.compute/galleries/one'
 const keyOf = (name: string): string => `${gallery}/images/d/versions/${name}`
+
+const place = { region: 'eastus', storageClass: 'Standard_LRS', replicaCount: 1, lun: -1 } as const
+const replica = (name: string): WantedReplica => ({ versionKey: keyOf(name), ...place })
+const progress = { bytesTotal: 1, bytesDone: 1, bytesRead: 1, bytesNew: 1, bytesSent: 0, bytesStored: 1 }
 
 suite('the end of retention', () => {
   let folder: string
@@ -40,8 +47,7 @@ suite('the end of retention', () => {
       const resource = { key: keyOf(name), parentKey: `${gallery}/images/d`, name } as Resource
       const times = { deletedMs: 5 * dayMs, consumptionEndMs: endMs, hardDeleteMs: endMs }
       await insertSoftDeleted(db, { galleryKey: gallery, resource, deletedBy: 'me', ...times })
-      const want = { region: 'eastus', storageClass: 'Standard_LRS', replicaCount: 1, lun: -1 } as const
-      await syncReplicas(db, resource.key, [{ versionKey: resource.key, ...want }])
+      await syncReplicas(db, resource.key, [replica(name)])
     }
   })
   after(async () => {
@@ -57,6 +63,15 @@ suite('the end of retention', () => {
     await purgeOverdue(deps, new AbortController().signal)
     assert.deepEqual(await isKept('1.0.0'), [true, true])
     assert.equal(sweeps, 0)
+  })
+
+  test('it is consumed by its name until consumptionEndTime, and no longer', async () => {
+    const isConsumed = async (atMs: number): Promise<boolean> =>
+      (await findConsumable({ db, clock: { now: () => atMs } }, keyOf('1.0.0'))) !== undefined
+    assert.deepEqual([await isConsumed(12 * dayMs - 1), await isConsumed(12 * dayMs)], [true, false])
+    const hasVersion = (atMs: number) => hasVersionIn(db, `${gallery}/images`, 'eastus', atMs)
+    await markReplicaCompleted(db, replica('2.0.0'), { root: 'r', virtualSizeBytes: 1, progress }, 1)
+    assert.deepEqual([await hasVersion(20 * dayMs - 1), await hasVersion(20 * dayMs)], [true, false])
   })
 
   test('row and replicas go together, and only those whose time is over', async () => {

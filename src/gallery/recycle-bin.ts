@@ -21,6 +21,7 @@ import {
 import type { SoftDeleted } from './recycle-bin.rows.ts'
 import { deleteReplicas, listReplicas } from './replica.rows.ts'
 import { asksForRestore, findSoftDeletePolicy, recycleTimes, saysRestore } from './soft-delete.ts'
+import type { SoftDeletePolicy } from './soft-delete.ts'
 
 /**
  * The recycle bin of a gallery (behaviour.md I): a deleted version's row moves there in the transaction that ends its
@@ -40,13 +41,45 @@ const artifactType = 'Images'
 const namedItems = 5
 
 /** How a version is removed: into the recycle bin where its gallery has one and there are bytes to bring back. */
-export async function planRemoval(version: Resource, deps: GalleryDependencies): Promise<StartWork> {
-  const gallery = await findResource(deps.db, galleryKeyOf(version.key))
-  const policy = findSoftDeletePolicy(gallery)
-  const hasBytes = policy && (await listReplicas(deps.db, version.key)).some(({ state }) => state === 'Completed')
-  return hasBytes
+export async function planRemoval(
+  version: Resource,
+  context: RequestContext,
+  deps: GalleryDependencies,
+): Promise<StartWork> {
+  const policy = await policyOn(version, context, deps)
+  return policy
     ? { workflow: 'recycle-version', input: { ...policy } }
     : { workflow: 'retire-version', input: { versionId: version.id } }
+}
+
+/** What failed cannot be brought back as it was, so it does not go into a recycle bin (documentation of soft delete). */
+export async function checkRecyclable(
+  version: Resource,
+  context: RequestContext,
+  deps: GalleryDependencies,
+): Promise<void> {
+  if (version.provisioningState === 'Failed' && (await policyOn(version, context, deps)))
+    throw galleryProblems.FailedVersionKept({ id: version.id })
+}
+
+/** The policy that keeps this version when it is deleted; undefined: it goes for good. */
+async function policyOn(
+  version: Resource,
+  context: RequestContext,
+  deps: GalleryDependencies,
+): Promise<SoftDeletePolicy | undefined> {
+  if (bypassesSoftDelete(context)) return undefined
+  const policy = findSoftDeletePolicy(await findResource(deps.db, galleryKeyOf(version.key)))
+  const hasBytes = policy && (await listReplicas(deps.db, version.key)).some(({ state }) => state === 'Completed')
+  return hasBytes ? policy : undefined
+}
+
+/** `bypassSoftDelete` of a DELETE, from 2026-03-03 on (azure-rest-api-specs pull request 46100). */
+function bypassesSoftDelete({ apiVersion, query }: RequestContext): boolean {
+  const value = query['bypasssoftdelete']?.toLowerCase() ?? ''
+  if (apiVersion < '2026-03-03' || value === '' || value === 'false') return false
+  if (value !== 'true') throw galleryProblems.BypassInvalid({ value }, { target: 'bypassSoftDelete' })
+  return true
 }
 
 /** Moves the row of a version into the recycle bin; the engine removes it from its old place in the same transaction. */

@@ -244,15 +244,3 @@ function progressColumns(progress: TransferProgress) {
     bytes_stored: progress.bytesStored,
   }
 }
-
-/** Replicas of every version whose key begins so (`{gallery}/images/`), in any place. */
-export async function listReplicasBelow(db: DbOrTx, keyPrefix: string): Promise<Replica[]> {
-  const rows = await db
-    .selectFrom('replica')
-    .selectAll()
-    .where('version_key', '>=', keyPrefix)
-    // The character after `/`: a range, so that names with `_` or `%` mean themselves.
-    .where('version_key', '<', `${keyPrefix.slice(0, -1)}0`)
-    .execute()
-  return rows.map(toReplica)
-}

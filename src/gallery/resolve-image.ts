@@ -10,7 +10,13 @@ import { findLatest } from './images.ts'
 import { encryptedDisks, isEncrypted } from './encryption-rules.ts'
 import { galleryProblems } from './problems.ts'
 import { listReplicas, osDiskLun } from './replica.rows.ts'
-import { findCommunityGallery, findSharedGallery, findSharedImage, findSharedVersion } from './shared-view.ts'
+import {
+  findCommunityGallery,
+  findConsumable,
+  findSharedGallery,
+  findSharedImage,
+  findSharedVersion,
+} from './shared-view.ts'
 import { sharingProblems } from './sharing-problems.ts'
 import { subscriptionGrantee, tenantGrantee, type Grantee } from './sharing-rules.ts'
 import { readableDisks, versionProperties } from './version-properties.ts'
@@ -46,7 +52,7 @@ export interface ImageConsumer {
   readonly location: string
 }
 
-type ResolveDependencies = Pick<GalleryDependencies, 'db' | 'regions'>
+type ResolveDependencies = Pick<GalleryDependencies, 'db' | 'regions' | 'clock'>
 
 /**
  * Resolves an image for a region (behaviour.md B3): a version, or of a definition, named with or without the word
@@ -95,8 +101,8 @@ async function findOwn(
   const definition = await findResource(deps.db, definitionKey)
   if (!definition) return undefined
   const name = isVersion ? id.name : (await findLatest(definitionKey, region, deps)).name
-  const version = name === undefined ? undefined : await findResource(deps.db, `${definitionKey}/versions/${name}`)
-  return version && { definition, version }
+  const found = name === undefined ? undefined : await findConsumable(deps, `${definitionKey}/versions/${name}`)
+  return found && { definition, version: found.version }
 }
 
 interface SharedImageId {
@@ -129,8 +135,8 @@ async function findShared(
       ? await findCommunityGallery(deps, name, region)
       : await findSharedGallery(deps, name, await granteesOfSubscription(subscriptionId, deps), region)
   const definition = gallery && (await findSharedImage(deps, gallery, imageName, region))
-  const version = definition && (await findSharedVersion(deps, definition, versionName, region))
-  return version && { definition, version }
+  const found = definition && (await findSharedVersion(deps, definition, versionName, region))
+  return found && { definition, version: found.version }
 }
 
 /** The tenant is that of the subscription in which something is made, not that of whoever makes it. */

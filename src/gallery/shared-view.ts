@@ -1,23 +1,35 @@
+import type { Clock } from '../base/clock.ts'
 import type { GalleryProperties } from '../contract/galleries.ts'
 import type { DbOrTx } from '../db/tables.ts'
 import type { RegionDirectory } from '../base/region.ts'
 import { findResource, findResources, listChildren } from '../resources/resource.rows.ts'
 import type { Resource } from '../resources/resource.ts'
-import { resolveLatest } from './latest.ts'
-import { listReplicasBelow, listReplicasOf } from './replica.rows.ts'
+import { findLatest } from './images.ts'
+import { isConsumable } from './soft-delete.ts'
+import { findSoftDeleted, listSoftDeletedOf } from './recycle-bin.rows.ts'
+import type { SoftDeleted } from './recycle-bin.rows.ts'
+import { listReplicas } from './replica.rows.ts'
 import { listSharedKeys } from './share.rows.ts'
+import { hasVersionIn, listVersionKeysIn } from './shared-view.rows.ts'
 import { communityGrantee, granteesOf, type Grantee } from './sharing-rules.ts'
-import { readableDisks, toCandidate } from './version-properties.ts'
+import { readableDisks } from './version-properties.ts'
 
 /** What is to be seen of shared galleries in a region: only what is published, wanted still, and replicated there. */
 
 export interface ViewDependencies {
   readonly db: DbOrTx
   readonly regions: RegionDirectory
+  readonly clock: Pick<Clock, 'now'>
+}
+
+/** A version as its gallery's guests have it. */
+export interface SharedVersion {
+  readonly version: Resource
+  /** It was deleted: it is still there for who names it, until then, and never the latest. */
+  readonly consumptionEndMs?: number
 }
 
 const imageType = 'Microsoft.Compute/galleries/images'
-const versionType = 'Microsoft.Compute/galleries/images/versions'
 
 /** Galleries that these see in the region: the publication says where, the gallery's row whether it still holds. */
 export async function listSharedGalleries(
@@ -61,46 +73,42 @@ export async function findCommunityGallery(
 }
 
 /** Where the gallery lies, or where some version of it can be read. */
-async function isInRegion(deps: ViewDependencies, gallery: Resource, region: string): Promise<boolean> {
-  return gallery.location === region || (await listReadableVersions(deps.db, `${gallery.key}/images`, region)).size > 0
-}
-
-/** Keys of the versions below a gallery's images or one definition of which every disk is complete in the region. */
-async function listReadableVersions(db: DbOrTx, below: string, region: string): Promise<ReadonlySet<string>> {
-  const byVersion = Map.groupBy(await listReplicasBelow(db, `${below}/`), ({ versionKey }) => versionKey)
-  return new Set([...byVersion].flatMap(([key, replicas]) => (readableDisks(replicas, region) ? [key] : [])))
+async function isInRegion({ db, clock }: ViewDependencies, gallery: Resource, region: string): Promise<boolean> {
+  return gallery.location === region || hasVersionIn(db, `${gallery.key}/images`, region, clock.now())
 }
 
 /** Definitions of which the region has a version. */
 export async function listSharedImages(
-  deps: ViewDependencies,
+  { db, clock }: ViewDependencies,
   gallery: Resource,
   region: string,
 ): Promise<readonly Resource[]> {
-  const readable = await listReadableVersions(deps.db, `${gallery.key}/images`, region)
-  const withVersions = new Set([...readable].map((key) => key.slice(0, key.lastIndexOf('/versions/'))))
-  return (await listChildren(deps.db, gallery.key, imageType)).filter(({ key }) => withVersions.has(key))
+  const found: Resource[] = []
+  for (const image of await listChildren(db, gallery.key, imageType))
+    if (await hasVersionIn(db, `${image.key}/versions`, region, clock.now())) found.push(image)
+  return found
 }
 
 export async function findSharedImage(
-  deps: ViewDependencies,
+  { db, clock }: ViewDependencies,
   gallery: Resource,
   name: string,
   region: string,
 ): Promise<Resource | undefined> {
-  const image = await findResource(deps.db, `${gallery.key}/images/${name.toLowerCase()}`)
+  const image = await findResource(db, `${gallery.key}/images/${name.toLowerCase()}`)
   if (image?.type !== imageType) return undefined
-  return (await listReadableVersions(deps.db, image.key, region)).size > 0 ? image : undefined
+  return (await hasVersionIn(db, `${image.key}/versions`, region, clock.now())) ? image : undefined
 }
 
 export async function listSharedVersions(
-  deps: ViewDependencies,
+  { db, clock }: ViewDependencies,
   image: Resource,
   region: string,
-): Promise<readonly Resource[]> {
-  const readable = await listReadableVersions(deps.db, image.key, region)
-  const versions = await listChildren(deps.db, image.key, versionType)
-  return versions.filter((version) => readable.has(version.key) && version.provisioningState !== 'Deleting')
+): Promise<readonly SharedVersion[]> {
+  const keys = await listVersionKeysIn(db, image.key, region, clock.now())
+  const versions = (await findResources(db, keys)).filter(({ provisioningState }) => provisioningState !== 'Deleting')
+  const deleted = (await listSoftDeletedOf(db, image.key)).filter(({ resource }) => keys.includes(resource.key))
+  return [...versions.map((version) => ({ version })), ...deleted.map(fromBin)]
 }
 
 /** A version by name, or without one (or by `latest`) the latest of the region. */
@@ -109,22 +117,25 @@ export async function findSharedVersion(
   image: Resource,
   name: string | undefined,
   region: string,
-): Promise<Resource | undefined> {
-  const versions = await listSharedVersions(deps, image, region)
+): Promise<SharedVersion | undefined> {
   const isNamed = name !== undefined && name.toLowerCase() !== 'latest'
-  const wanted = isNamed ? name.toLowerCase() : await findLatestOf(deps, versions, region)
-  return versions.find((version) => version.name.toLowerCase() === wanted)
+  const wanted = isNamed ? name.toLowerCase() : (await findLatest(image.key, region, deps)).name
+  const found = wanted === undefined ? undefined : await findConsumable(deps, `${image.key}/versions/${wanted}`)
+  if (!found || found.version.provisioningState === 'Deleting') return undefined
+  return readableDisks(await listReplicas(deps.db, found.version.key), region) ? found : undefined
 }
 
-async function findLatestOf(
-  deps: ViewDependencies,
-  versions: readonly Resource[],
-  region: string,
-): Promise<string | undefined> {
-  const replicas = await listReplicasOf(
-    deps.db,
-    versions.map(({ key }) => key),
-  )
-  const candidates = versions.map((version) => toCandidate(version, replicas, deps.regions))
-  return resolveLatest(candidates, region).name
+/** What an explicit id may be consumed by: the version, or until its `consumptionEndTime` what is left of it in the bin. */
+export async function findConsumable(
+  { db, clock }: Pick<ViewDependencies, 'db' | 'clock'>,
+  versionKey: string,
+): Promise<SharedVersion | undefined> {
+  const version = await findResource(db, versionKey)
+  if (version) return { version }
+  const item = await findSoftDeleted(db, versionKey)
+  return item && isConsumable(item, clock.now()) ? fromBin(item) : undefined
+}
+
+function fromBin({ resource, consumptionEndMs }: SoftDeleted): SharedVersion {
+  return { version: resource, consumptionEndMs }
 }

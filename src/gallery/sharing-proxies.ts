@@ -1,3 +1,4 @@
+import { formatArmTime } from '../base/clock.ts'
 import { isJsonObject, type JsonObject } from '../base/json.ts'
 import type { Region } from '../base/region.ts'
 import type { GalleryImageProperties } from '../contract/gallery-images.ts'
@@ -22,6 +23,7 @@ import {
   listSharedVersions,
   uniqueNameOf,
 } from './shared-view.ts'
+import type { SharedVersion } from './shared-view.ts'
 import { versionProperties } from './version-properties.ts'
 
 type Dependencies = Pick<GalleryDependencies, 'db' | 'regions' | 'clock'>
@@ -66,7 +68,7 @@ export function sharingProxies(
   })
 }
 
-function communityRoad(deps: Pick<Dependencies, 'db' | 'regions'>): Road {
+function communityRoad(deps: Dependencies): Road {
   return {
     segment: 'CommunityGalleries',
     findGallery: ({ names, region }) => findCommunityGallery(deps, names[0] ?? '', region.name),
@@ -82,7 +84,7 @@ function communityRoad(deps: Pick<Dependencies, 'db' | 'regions'>): Road {
  */
 export async function listCommunityRows(
   { subscriptionId }: { readonly subscriptionId: string },
-  deps: Pick<Dependencies, 'db' | 'regions'>,
+  deps: Dependencies,
 ): Promise<readonly JsonObject[]> {
   const road = communityRoad(deps)
   const rows: JsonObject[] = []
@@ -102,9 +104,10 @@ export async function listCommunityRows(
     add(at, type, showGalleryItem(road, gallery, region))
     for (const image of await listSharedImages(deps, gallery, name)) {
       add(`${at}/images/${image.name}`, `${type}/images`, showImageItem(road, gallery, image, region))
-      for (const version of await listSharedVersions(deps, image, name)) {
-        const item = showVersionItem(road, gallery, image, version, region)
-        add(`${at}/images/${image.name}/versions/${version.name}`, `${type}/images/versions`, item)
+      for (const shared of await listSharedVersions(deps, image, name)) {
+        if (shared.consumptionEndMs !== undefined) continue
+        const item = showVersionItem(road, gallery, image, shared, region)
+        add(`${at}/images/${image.name}/versions/${item.name}`, `${type}/images/versions`, item)
       }
     }
   }
@@ -174,17 +177,24 @@ function roadBehaviours(road: Road, type: string, deps: Dependencies): readonly 
       async get(place, context) {
         const [gallery, image] = await getImage(place, context)
         const name = place.names[2] ?? ''
-        const version = await findSharedVersion(deps, image, name, place.region.name)
-        if (!version) throw sharingProblems.SharedVersionNotFound({ name, region: spelled(place.region) })
-        return showVersionItem(road, gallery, image, version, place.region).body
+        const found = await findSharedVersion(deps, image, name, place.region.name)
+        if (!found || !isToldOf(found, context))
+          throw sharingProblems.SharedVersionNotFound({ name, region: spelled(place.region) })
+        return showVersionItem(road, gallery, image, found, place.region).body
       },
       async list(place, context) {
         const [gallery, image] = await getImage(place, context)
         const versions = await listSharedVersions(deps, image, place.region.name)
-        return versions.map((version) => showVersionItem(road, gallery, image, version, place.region))
+        const told = versions.filter((version) => isToldOf(version, context))
+        return told.map((version) => showVersionItem(road, gallery, image, version, place.region))
       },
     },
   ]
+}
+
+/** Deleted versions are shown to who can tell them from others: `imageState` came with 2026-03-03. */
+function isToldOf({ consumptionEndMs }: SharedVersion, { apiVersion }: RequestContext): boolean {
+  return consumptionEndMs === undefined || apiVersion >= '2026-03-03'
 }
 
 async function getGallery(road: Road, place: ProxyPlace, context: RequestContext): Promise<Resource> {
@@ -233,7 +243,13 @@ function showImageItem(road: Road, gallery: Resource, image: Resource, region: R
   return { name: image.name, body }
 }
 
-function showVersionItem(road: Road, gallery: Resource, image: Resource, version: Resource, region: Region): ProxyItem {
+function showVersionItem(
+  road: Road,
+  gallery: Resource,
+  image: Resource,
+  { version, consumptionEndMs }: SharedVersion,
+  region: Region,
+): ProxyItem {
   const { publishingProfile: profile, storageProfile } = versionProperties(version)
   const target = profile?.targetRegions?.find(({ name }) => [region.name, region.displayName].includes(name))
   const { osDiskImage: os, dataDiskImages } = storageProfile ?? {}
@@ -249,6 +265,8 @@ function showVersionItem(road: Road, gallery: Resource, image: Resource, version
       ...(endOfLifeDate === undefined ? {} : { endOfLifeDate }),
       excludeFromLatest: target?.excludeFromLatest ?? profile?.excludeFromLatest ?? false,
       storageProfile: { osDiskImage: disk(os), ...(data.length > 0 ? { dataDiskImages: data } : {}) },
+      imageState: consumptionEndMs === undefined ? 'Active' : 'SoftDeleted',
+      ...(consumptionEndMs === undefined ? {} : { consumptionEndTime: formatArmTime(consumptionEndMs) }),
       ...road.about,
     },
     location: region.name,

@@ -59,6 +59,14 @@ export function recycleTimes(deletedMs: number, policy: SoftDeletePolicy): Recyc
 }
 
 /**
+ * Azure of a deleted version: "available for use only when a specific version is requested, and it will not be resolved
+ * as the latest version" (GalleryImageVersionState); after `consumptionEndTime` it can be brought back only.
+ */
+export function isConsumable({ consumptionEndMs }: Pick<RecycleTimes, 'consumptionEndMs'>, nowMs: number): boolean {
+  return nowMs < consumptionEndMs
+}
+
+/**
  * Whether a PUT of a deleted version's name asks for it back: `properties.restore`, or no word of a source (az and the
  * documentation send the location alone, recording R3).
  */

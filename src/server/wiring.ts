@@ -221,7 +221,7 @@ async function openCompute(
       logger,
     }),
     diskBytes: transfer.diskBytes,
-    resolveImage: (reference, consumer, context) => resolveImage(reference, consumer, context, { db, regions }),
+    resolveImage: (reference, consumer, context) => resolveImage(reference, consumer, context, { db, regions, clock }),
     blobs: {
       async admit(uri, { authorize, baseUrl }) {
         const found = await findBlob(transfer, ownAddresses, uri, baseUrl)

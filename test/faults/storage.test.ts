@@ -84,6 +84,12 @@ suite(`storage that fails (seed ${seed})`, { timeout: 200_000 }, () => {
         ],
       )
       assert.match(shown.properties?.replicationStatus?.summary[1]?.details ?? '', /northeurope is full/)
+      const { call, must } = armCaller(server)
+      const gallery = `${definition.replace(/\/images\/.*/, '')}?api-version=2024-03-03`
+      await must('PATCH', gallery, { properties: { softDeletePolicy: { isSoftDeleteEnabled: true } } })
+      const kept = await call('DELETE', `${two}?api-version=2024-03-03`)
+      assert.deepEqual([kept.status, kept.body.error?.code], [409, 'OperationNotAllowed'])
+      assert.match(kept.body.error?.message ?? '', /failed, so it cannot go into the recycle bin.*Repeat its PUT/)
       const three = `${definition}/versions/1.0.2`
       const home = versionBody({ uri: await putBlob(server, 'three', `${second}.vhd`) }, lrs('northeurope'))
       const atHome = await armCaller(server).settle(await startPublishing(server, three, home))

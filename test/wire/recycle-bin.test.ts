@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
+import { promisify } from 'node:util'
 import { computeClient } from '../support/compute-client.ts'
 import { seededBytes } from '../support/disks.ts'
 import { cli } from '../support/publishing.ts'
 import { armCaller, eventually, startGoldleaf } from '../support/goldleaf.ts'
 import type { Answer } from '../support/goldleaf.ts'
 import { fixedVhd } from './vhd.ts'
-import { assertRefused, openWire, versionBody } from './wire.ts'
+import { assertRefused, diskVersion, openWire, versionBody } from './wire.ts'
 import type { Wire } from './wire.ts'
 
 const version = 'galleries/soft/images/d/versions'
@@ -65,6 +68,25 @@ suite('the recycle bin of a gallery', { timeout: 120_000 }, () => {
       status: 409,
       code: 'Conflict',
       says: /is in the recycle bin of its gallery.*restore: true.*softDeletedArtifactTypes\/Images\/artifacts\/d\/versions\/1\.0\.1/,
+    })
+  })
+
+  test('who names it makes disks of it until its consumption ends; it is no source of another version', async () => {
+    const make = (name: string, id: string) =>
+      wire.arm.must('PUT', wire.at(`disks/${name}`, diskVersion), {
+        location: 'westeurope',
+        properties: { creationData: { createOption: 'FromImage', galleryImageReference: { id: wire.id(id) } } },
+      })
+    await make('named', `${version}/1.0.1`)
+    await make('latest', 'galleries/soft/images/d')
+    const source = { storageProfile: { source: { id: wire.id(`${version}/1.0.1`) } } }
+    await assertRefused(wire, {
+      why: 'consumption is by machines and disks',
+      path: wire.at(`${version}/5.0.0`),
+      body: { location: 'westeurope', properties: { ...source, publishingProfile: {} } },
+      status: 400,
+      code: 'InvalidParameter',
+      says: /^Source .* is not found/,
     })
   })
 
@@ -135,6 +157,33 @@ suite('the recycle bin of a gallery', { timeout: 120_000 }, () => {
       code: 'InvalidParameter',
       says: /'Applications' of parameter artifactType/,
     })
+  })
+
+  test('bypassSoftDelete removes at once; what is purged gives its bytes back, what is kept does not', async () => {
+    const stored = async (): Promise<number> => {
+      const { stdout } = await promisify(execFile)('du', ['-sb', join(wire.server.data, 'regions', 'westeurope')])
+      return Number.parseInt(stdout, 10)
+    }
+    const other = await wire.blob('other.vhd', fixedVhd(seededBytes(9)(4 * 1024 * 1024)))
+    await wire.publish('soft/d/2.0.0', other)
+    await wire.publish('soft/d/2.0.1', other)
+    const full = await stored()
+    const remove = `${version}/2.0.1?api-version=2026-03-03&bypassSoftDelete=`
+    await assertRefused(wire, {
+      why: 'neither true nor false',
+      method: 'DELETE',
+      path: wire.id(`${remove}maybe`),
+      status: 400,
+      code: 'InvalidParameter',
+      says: "The value 'maybe' of parameter bypassSoftDelete is invalid. Use true or false.",
+    })
+    await wire.arm.must('DELETE', wire.id(`${remove}true`))
+    assert.deepEqual(await listed(), [])
+    const old = `${version}/2.0.0?api-version=2025-12-03&bypassSoftDelete=true`
+    await wire.arm.must('DELETE', wire.id(old))
+    assert.deepEqual(await listed(), ['2.0.0'], 'older api-versions do not know the word')
+    await wire.arm.must('DELETE', wire.at(`${bin}/2.0.0`))
+    await eventually(async () => assert.ok((await stored()) < full - 3 * 1024 * 1024))
   })
 
   test('kill -9 right after the DELETE and right after the PUT: it is in one place, whole', async () => {

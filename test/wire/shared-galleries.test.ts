@@ -278,4 +278,31 @@ suite('what is shared, seen from other subscriptions', () => {
     )
     assert.deepEqual([none.status, none.body.error?.code], [404, 'GalleryImageNotFound'])
   })
+
+  test('a deleted version stays for who names it until its consumption ends, and says so from 2026-03-03 on', async () => {
+    const policy = { isSoftDeleteEnabled: true, retentionPeriodInDays: 3, gracePeriodInDays: 0 }
+    await wire.arm.must('PATCH', wire.at('galleries/open', '2026-03-03'), { properties: { softDeletePolicy: policy } })
+    await wire.arm.must('DELETE', wire.at('galleries/open/images/linux/versions/1.1.0'))
+    const versions = `communityGalleries/${publicName}/images/linux/versions`
+    assert.deepEqual(await names(c, versions), ['1.0.0'])
+    assert.equal((await see(c, `${versions}/1.1.0`)).status, 404)
+    const { body } = await see(c, versions, 'westeurope', '2026-03-03')
+    const shown = (body.value ?? []) as unknown as { properties: Record<string, string | undefined> }[]
+    assert.deepEqual(
+      shown.map(({ properties }) => [properties['imageState'], typeof properties['consumptionEndTime']]),
+      [
+        ['Active', 'undefined'],
+        ['SoftDeleted', 'string'],
+      ],
+    )
+    const days = (Date.parse(shown[1]?.properties['consumptionEndTime'] ?? '') - Date.now()) / 86_400_000
+    assert.ok(days > 2.9 && days < 3, `${days}`)
+    assert.deepEqual(await names(c, `communityGalleries/${publicName}/images`, 'eastus'), ['linux'])
+    const communityGalleryImageId = `/CommunityGalleries/${publicName}/Images/linux`
+    await wire.arm.settle(
+      await makeDisk(c, 'kept', { communityGalleryImageId: `${communityGalleryImageId}/Versions/1.1.0` }),
+    )
+    const latest = await makeDisk(c, 'late', { communityGalleryImageId }, 'eastus')
+    assert.equal(latest.body.error?.code, 'GalleryImageNotFound', 'never the latest')
+  })
 })
