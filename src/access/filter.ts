@@ -1,3 +1,4 @@
+import { readFilterClauses } from '../base/filter-clauses.ts'
 import { accessProblems } from './problems.ts'
 
 export interface Filter {
@@ -7,21 +8,17 @@ export interface Filter {
   readonly values: ReadonlyMap<string, string>
 }
 
-/** `atScope() and principalId eq '…'`: the small part of OData that these lists speak. Throws InvalidFilterInQueryString. */
+/** `atScope() and principalId eq '…'`, of the names that are accepted. Throws InvalidFilterInQueryString. */
 export function parseFilter(text: string | undefined, accepted: readonly string[]): Filter {
   const calls = new Set<string>()
   const values = new Map<string, string>()
-  const refuse = (): Error => accessProblems.UnsupportedFilter({ filter: (text ?? '').slice(0, 200), accepted })
   const names = new Set(accepted.map((one) => one.toLowerCase().replace(/[( ].*$/, '')))
-  for (const clause of (text ?? '').trim() === '' ? [] : (text ?? '').split(/\s+and\s+/i)) {
-    const match =
-      /^\s*(\w+)\s*\(\s*(?:'((?:[^']|'')*)')?\s*\)\s*$/.exec(clause) ??
-      /^\s*(\w+)\s+eq\s+(?:'((?:[^']|'')*)'|([0-9a-f-]{36}))\s*$/i.exec(clause)
-    const name = match?.[1]?.toLowerCase()
-    if (name === undefined || !names.has(name)) throw refuse()
-    const value = match?.[2] ?? match?.[3]
+  for (const { name, operator, quoted, bare } of readFilterClauses(text)) {
+    const isServed = names.has(name) && operator !== 'ge' && operator !== 'le' && (bare === undefined || isGuid(bare))
+    if (!isServed) throw accessProblems.UnsupportedFilter({ filter: (text ?? '').slice(0, 200), accepted })
+    const value = quoted ?? bare
     if (value === undefined) calls.add(name)
-    else values.set(name, value.replaceAll("''", "'"))
+    else values.set(name, value)
   }
   return { calls, values }
 }

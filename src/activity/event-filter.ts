@@ -1,3 +1,4 @@
+import { readFilterClauses, type FilterClause } from '../base/filter-clauses.ts'
 import { activityProblems } from './problems.ts'
 
 /** What is asked of the log; everything that is compared is in lower case, but for `status`. */
@@ -33,14 +34,7 @@ export function parseEventFilter(
   now: { readonly nowMs: number; readonly retentionDays: number },
 ): EventQuery {
   const found: { -readonly [K in keyof EventQuery]?: EventQuery[K] } = {}
-  for (const clause of (filter ?? '').trim().split(/\s+and\s+(?=\w+\s+(?:eq|ge|le)\s)/i)) {
-    if (clause === '') continue
-    const match = /^(\w+)\s+(eq|ge|le)\s+(?:'((?:[^']|'')*)'|(\S+))$/i.exec(clause.trim())
-    const [, name = '', operator = '', quoted, bare] = match ?? []
-    const value = quoted?.replaceAll("''", "'") ?? bare
-    if (value === undefined) throw activityProblems.FilterWrong({ clause })
-    readClause(found, name.toLowerCase(), operator.toLowerCase(), value, clause)
-  }
+  for (const clause of readFilterClauses(filter)) readClause(found, clause)
   const { fromMs, toMs = now.nowMs } = found
   if (fromMs === undefined) throw activityProblems.StartTimeMissing({})
   if (fromMs > toMs) throw activityProblems.TimesReversed({})
@@ -53,12 +47,11 @@ export function parseEventFilter(
 
 function readClause(
   found: { -readonly [K in keyof EventQuery]?: EventQuery[K] },
-  name: string,
-  operator: string,
-  value: string,
-  clause: string,
+  { text: clause, name, operator, quoted, bare }: FilterClause,
 ): void {
-  if (times.includes(name) && operator !== 'eq') {
+  const value = quoted ?? bare
+  if (value === undefined) throw activityProblems.FilterWrong({ clause })
+  if (times.includes(name) && (operator === 'ge' || operator === 'le')) {
     const moment = parseTime(value)
     if (moment === undefined) throw activityProblems.FilterWrong({ clause })
     if (operator === 'ge') found.fromMs = moment

@@ -1,5 +1,6 @@
 import type { JsonObject } from '../base/json.ts'
 import { resourceGroupKey } from '../base/arm-id.ts'
+import { readFilterClauses } from '../base/filter-clauses.ts'
 import { normalizeRegionName } from '../base/region.ts'
 import { resourcesApiVersions } from '../contract/api-versions.ts'
 import type { Resource } from '../resources/resource.ts'
@@ -77,14 +78,13 @@ function showGeneric(row: Resource, expand: readonly string[]): JsonObject {
 }
 
 /** `resourceType eq 'X' and resourceGroup eq 'Y'`; throws InvalidFilterInQueryString for anything else. */
-function parseFilter(filter: string | undefined): Filter {
-  if (filter === undefined || filter.trim() === '') return {}
+function parseFilter(filter = ''): Filter {
   const found: Partial<Record<Field, string>> = {}
-  for (const clause of filter.split(/\s+and\s+/i)) {
-    const match = /^\(?\s*(\w+)\s+eq\s+'((?:[^']|'')*)'\s*\)?$/i.exec(clause.trim())
-    const field = fields.find((one) => one.toLowerCase() === match?.[1]?.toLowerCase())
-    if (field === undefined) throw armProblems.InvalidFilterInQueryString({ filter })
-    found[field] = (match?.[2] ?? '').replaceAll("''", "'")
+  for (const { name, operator, quoted } of readFilterClauses(filter)) {
+    const field = fields.find((one) => one.toLowerCase() === name)
+    if (field === undefined || operator !== 'eq' || quoted === undefined)
+      throw armProblems.InvalidFilterInQueryString({ filter })
+    found[field] = quoted
   }
   return found
 }

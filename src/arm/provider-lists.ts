@@ -1,3 +1,4 @@
+import { readFilterClauses } from '../base/filter-clauses.ts'
 import type { Region } from '../base/region.ts'
 import type { ProviderList } from '../resources/provider-list.ts'
 import { getSubscription, param, type Answer, type Call } from './call.ts'
@@ -40,9 +41,11 @@ function getRegion(engine: Engine, location: string): Region {
 
 /** `location eq 'westus'`; a region that this server does not have has nothing in it. */
 function readFilter(engine: Engine, call: Call): Region | 'elsewhere' | undefined {
-  const filter = call.query['$filter']?.trim()
-  if (filter === undefined || filter === '') return undefined
-  const location = /^location\s+eq\s+'([^']*)'$/i.exec(filter)?.[1]
-  if (location === undefined) throw armProblems.InvalidLocationFilter({ filter })
-  return engine.regions.find(location) ?? 'elsewhere'
+  const filter = call.query['$filter']?.trim() ?? ''
+  const [clause, more] = readFilterClauses(filter)
+  if (clause === undefined) return undefined
+  const { name, operator, quoted } = clause
+  if (name !== 'location' || operator !== 'eq' || quoted === undefined || more !== undefined)
+    throw armProblems.InvalidLocationFilter({ filter })
+  return engine.regions.find(quoted) ?? 'elsewhere'
 }
