@@ -1,8 +1,7 @@
 import { Type, type Static } from 'typebox'
 import { galleryApiVersionsSince } from './api-versions.ts'
+import { galleryArtifact, replicationStatus, targetRegions } from './artifact-parts.ts'
 import { body, systemData } from './envelope.ts'
-import { replicationStatus, targetRegion } from './gallery-image-versions.ts'
-import { galleryArtifact } from './gallery-artifact.ts'
 import { accessProfileNameRule, accessProfileVersionNameRule } from './names.ts'
 import type { ResourceTypeDeclaration } from './resource-type.ts'
 import { date, flag, list, mapOf, needOneOf, needText, part, text } from './schema.ts'
@@ -45,14 +44,10 @@ export const accessProfileVersionProperties = Type.Object({
   mode: needOneOf(['Audit', 'Enforce', 'Disabled'], { createOnly: true }),
   defaultAccess: needOneOf(['Allow', 'Deny'], { createOnly: true }),
   rules: accessRules,
-  targetLocations: list(targetRegion, {
-    key: 'name',
-    kept: true,
-    duplicates: 'Duplicate regions are not allowed in target publishing regions.',
-  }),
+  targetLocations: targetRegions,
   excludeFromLatest: flag({ defaults: [{ value: false }] }),
   publishedDate: date({ readOnly: true }),
-  replicationStatus: replicationStatus,
+  replicationStatus,
 })
 export type AccessProfileVersionProperties = Static<typeof accessProfileVersionProperties>
 

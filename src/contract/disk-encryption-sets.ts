@@ -1,6 +1,7 @@
 import { Type, type Static } from 'typebox'
 import { diskApiVersions } from './api-versions.ts'
-import { body, identity } from './envelope.ts'
+import { diskAnswers } from './disk-parts.ts'
+import { body, computeErrors, identity } from './envelope.ts'
 import { diskEncryptionSetNameRule } from './names.ts'
 import type { ResourceTypeDeclaration } from './resource-type.ts'
 import { anyJson, flag, list, needText, oneOf, part, text } from './schema.ts'
@@ -32,18 +33,11 @@ export type DiskEncryptionSetProperties = Static<typeof diskEncryptionSetPropert
 
 /** A key of the operator's, and what is encrypted with it: `src/keys`. */
 export const diskEncryptionSets: ResourceTypeDeclaration = {
+  ...diskAnswers,
   type: diskEncryptionSetType,
-  errorName: 'diskEncryptionSet',
-  errorPath: (path) => ['diskEncryptionSet', ...path.filter((step) => step !== 'properties')].join('.'),
+  ...computeErrors('diskEncryptionSet'),
   apiVersions: diskApiVersions.filter((version) => version >= '2019-07-01'),
   name: diskEncryptionSetNameRule,
   body: body({ properties: diskEncryptionSetProperties, identity: identity() }),
-  put: 'async',
-  patch: 'async',
-  delete: 'async',
-  createStatus: 202,
-  updateStatus: 202,
-  listInSubscription: true,
   actions: [],
-  tracked: true,
 }

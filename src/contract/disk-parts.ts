@@ -1,8 +1,8 @@
 import { Type } from 'typebox'
-import type { ActionDeclaration } from './resource-type.ts'
+import type { ActionDeclaration, ResourceTypeDeclaration } from './resource-type.ts'
 import { anyJson, flag, int, long, needInt, needOneOf, oneOf, part, text } from './schema.ts'
 
-/** What managed disks and snapshots have in common. */
+/** What disks, snapshots and images have in common. */
 
 const imageDiskReference = (since?: string) =>
   part(
@@ -36,12 +36,14 @@ export const creationData = Type.Object(
   { kept: true },
 )
 
-/** `sku` of the body: kept by a PUT that leaves it out. */
-export const diskSku = <const V extends string[]>(names: readonly [...V]) =>
-  part(
-    { name: oneOf(names, { kept: true, defaults: [{ value: 'Standard_LRS' }] }), tier: text({ readOnly: true }) },
-    { kept: true, defaults: [{ value: {} }] },
-  )
+/** How an image's data disks are listed: which there are is settled when it is made. */
+export const imageDataDisks = {
+  key: 'lun',
+  kept: true,
+  duplicates:
+    'Duplicated lun numbers have been detected in the input data disks. Lun number must be unique for each data disk.',
+  fixed: 'Adding new Data Disks or changing the LUN of a Data Disk in an existing Image is not allowed.',
+}
 
 const largestDiskGB = 65_536
 
@@ -97,3 +99,14 @@ export const accessActions = (type: string): readonly ActionDeclaration[] => [
   { name: 'beginGetAccess', permission: `${type}/beginGetAccess/action`, body: grantAccess, timing: 'async' },
   { name: 'endGetAccess', permission: `${type}/endGetAccess/action`, timing: 'async' },
 ]
+
+/** How disks answer, and what encrypts them. Clients accept 200 and 202 here and nothing else (CLIENTS.md). */
+export const diskAnswers = {
+  put: 'async',
+  patch: 'async',
+  delete: 'async',
+  createStatus: 202,
+  updateStatus: 202,
+  listInSubscription: true,
+  tracked: true,
+} as const satisfies Partial<ResourceTypeDeclaration>

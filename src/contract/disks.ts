@@ -1,7 +1,7 @@
 import { Type, type Static } from 'typebox'
 import { diskApiVersions } from './api-versions.ts'
-import { accessActions, commonDiskMembers, diskSku } from './disk-parts.ts'
-import { body, extendedLocation } from './envelope.ts'
+import { accessActions, commonDiskMembers, diskAnswers } from './disk-parts.ts'
+import { body, computeErrors, extendedLocation, sku } from './envelope.ts'
 import { diskNameRule } from './names.ts'
 import type { ResourceTypeDeclaration } from './resource-type.ts'
 import { anyJson, flag, int, list, long, text, texts } from './schema.ts'
@@ -25,14 +25,14 @@ export const diskProperties = Type.Object({
 export type DiskProperties = Static<typeof diskProperties>
 
 export const disks: ResourceTypeDeclaration = {
+  ...diskAnswers,
   type,
-  errorName: 'disk',
-  errorPath: (path) => ['disk', ...path.filter((step) => step !== 'properties')].join('.'),
+  ...computeErrors('disk'),
   apiVersions: diskApiVersions,
   name: diskNameRule,
   body: body({
     properties: diskProperties,
-    sku: diskSku([
+    sku: sku([
       'Standard_LRS',
       'Premium_LRS',
       'StandardSSD_LRS',
@@ -46,13 +46,5 @@ export const disks: ResourceTypeDeclaration = {
     managedBy: text({ readOnly: true }),
     managedByExtended: texts({ since: '2019-11-01', readOnly: true }),
   }),
-  put: 'async',
-  patch: 'async',
-  delete: 'async',
-  // Clients accept 200 and 202 here and nothing else (CLIENTS.md).
-  createStatus: 202,
-  updateStatus: 202,
-  listInSubscription: true,
   actions: accessActions(type),
-  tracked: true,
 }

@@ -19,9 +19,22 @@ export const identity = (since?: string) =>
     since === undefined ? {} : { since },
   )
 
+/** `sku` of the body: kept by a PUT that leaves it out. */
+export const sku = <const V extends string[]>(names: readonly [...V]) =>
+  part(
+    { name: oneOf(names, { kept: true, defaults: [{ value: 'Standard_LRS' }] }), tier: text({ readOnly: true }) },
+    { kept: true, defaults: [{ value: {} }] },
+  )
+
 /** The edge zone a resource lives in. */
 export const extendedLocation = (since?: string) =>
   part({ name: text(), type: oneOf(['EdgeZone']) }, since === undefined ? {} : { since })
 
 /** Who made and changed it; `arm` writes it. */
 export const systemData = (since: string) => anyJson({ since, readOnly: true })
+
+/** How ComputeRP's errors write a path: without `properties`. */
+export const computeErrors = (errorName: string) => ({
+  errorName,
+  errorPath: (path: readonly string[]) => [errorName, ...path.filter((step) => step !== 'properties')].join('.'),
+})

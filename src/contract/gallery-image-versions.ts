@@ -1,6 +1,8 @@
 import { Type, type Static } from 'typebox'
 import { galleryApiVersions, galleryPatchSince } from './api-versions.ts'
-import { body, extendedLocation, systemData } from './envelope.ts'
+import { galleryArtifact, publishingMembers, replicationStatus } from './artifact-parts.ts'
+import { imageDataDisks } from './disk-parts.ts'
+import { body, systemData } from './envelope.ts'
 import { galleryImageVersionNameRule } from './names.ts'
 import {
   completeVersion,
@@ -13,92 +15,13 @@ import {
 import type { ResourceTypeDeclaration } from './resource-type.ts'
 import { date, flag, int, list, needInt, needOneOf, needText, oneOf, part, text, texts } from './schema.ts'
 
-/** PremiumV2_LRS is a word of the API here, but no class for a region: the gallery room says so (behaviour.md B8). */
-export const storageAccountTypes = ['Standard_LRS', 'Standard_ZRS', 'Premium_LRS', 'PremiumV2_LRS'] as const
-export const storageAccountTypesSince = { Premium_LRS: '2019-12-01', PremiumV2_LRS: '2024-03-03' }
-const replicaCount = { minimum: 1, maximum: 100 }
 const hostCaching = oneOf(['None', 'ReadOnly', 'ReadWrite'], { kept: true })
-
-/** Encryption of a region can neither be added nor changed later (behaviour.md F). */
-export const encryption = (since: string) =>
-  part(
-    {
-      osDiskImage: part({
-        diskEncryptionSetId: text({ createOnly: true, anyCase: true }),
-        securityProfile: part(
-          {
-            confidentialVMEncryptionType: oneOf(
-              ['EncryptedVMGuestStateOnlyWithPmk', 'EncryptedWithPmk', 'EncryptedWithCmk', 'NonPersistedTPM'],
-              { valuesSince: { NonPersistedTPM: '2022-08-03' }, createOnly: true },
-            ),
-            secureVMDiskEncryptionSetId: text({ createOnly: true, anyCase: true }),
-          },
-          { since: '2021-10-01' },
-        ),
-      }),
-      dataDiskImages: list(
-        Type.Object({ lun: needInt(), diskEncryptionSetId: text({ createOnly: true, anyCase: true }) }),
-        { key: 'lun', kept: true },
-      ),
-    },
-    { since },
-  )
-
-export const targetRegion = Type.Object({
-  name: needText({ region: 'display' }),
-  regionalReplicaCount: int(replicaCount),
-  storageAccountType: oneOf(storageAccountTypes, {
-    since: '2019-03-01',
-    valuesSince: storageAccountTypesSince,
-    // Cannot change in an existing region; the gallery room says so in Azure's own words for this case.
-    kept: true,
-  }),
-  encryption: encryption('2019-12-01'),
-  excludeFromLatest: flag({ since: '2022-03-03' }),
-  additionalReplicaSets: list(
-    Type.Object({
-      storageAccountType: oneOf(storageAccountTypes),
-      regionalReplicaCount: int(replicaCount),
-    }),
-    {
-      since: '2024-03-03',
-      key: 'storageAccountType',
-      duplicates: 'Duplicate storage account types are not allowed in additionalReplicaSets.',
-    },
-  ),
-})
-export type TargetRegion = Static<typeof targetRegion>
 
 const publishingProfile = part(
   {
     // The only place of a source in the first two api-versions; stored as `storageProfile.source.id`.
     source: part({ managedImage: part({ id: needText() }) }, { until: lastWithManagedImage }),
-    targetRegions: list(targetRegion, {
-      key: 'name',
-      kept: true,
-      duplicates: 'Duplicate regions are not allowed in target publishing regions.',
-    }),
-    replicaCount: int({ ...replicaCount, defaults: [{ value: 1 }] }),
-    excludeFromLatest: flag({ defaults: [{ value: false }] }),
-    publishedDate: date({ readOnly: true }),
-    endOfLifeDate: date(),
-    storageAccountType: oneOf(storageAccountTypes, { since: '2019-03-01', valuesSince: storageAccountTypesSince }),
-    storageAccountStrategy: oneOf(['PreferStandard_ZRS', 'DefaultStandard_LRS'], { since: '2025-03-03' }),
-    replicationMode: oneOf(['Full', 'Shallow'], {
-      since: '2021-07-01',
-      createOnly: true,
-      defaults: [{ value: 'Full' }],
-    }),
-    targetExtendedLocations: list(
-      Type.Object({
-        name: text({ region: 'display' }),
-        extendedLocation: extendedLocation(),
-        extendedLocationReplicaCount: int(replicaCount),
-        storageAccountType: oneOf(['Standard_LRS', 'Standard_ZRS', 'StandardSSD_LRS', 'Premium_LRS']),
-        encryption: encryption('2021-10-01'),
-      }),
-      { since: '2021-10-01' },
-    ),
+    ...publishingMembers,
   },
   { defaults: [{ value: {} }] },
 )
@@ -129,13 +52,10 @@ const storageProfile = part(
       { since: storageProfileSince, kept: true },
     ),
     osDiskImage: part(diskImage, { kept: true }),
-    dataDiskImages: list(Type.Object({ lun: needInt({ minimum: 0, maximum: 2_147_483_647 }), ...diskImage }), {
-      key: 'lun',
-      kept: true,
-      duplicates:
-        'Duplicated lun numbers have been detected in the input data disks. Lun number must be unique for each data disk.',
-      fixed: 'Adding new Data Disks or changing the LUN of a Data Disk in an existing Image is not allowed.',
-    }),
+    dataDiskImages: list(
+      Type.Object({ lun: needInt({ minimum: 0, maximum: 2_147_483_647 }), ...diskImage }),
+      imageDataDisks,
+    ),
   },
   { readOnlyUntil: lastWithManagedImage, kept: true },
 )
@@ -154,25 +74,6 @@ const uefiSettings = part(
     }),
   },
   { createOnly: true, onDemand: 'UefiSettings' },
-)
-
-export const replicationStatus = part(
-  {
-    aggregatedState: oneOf(['Unknown', 'InProgress', 'Completed', 'Failed']),
-    summary: list(
-      Type.Object(
-        {
-          region: text(),
-          state: oneOf(['Unknown', 'Replicating', 'Completed', 'Failed']),
-          details: text(),
-          progress: int({ minimum: 0, maximum: 100 }),
-        },
-        // Room for our own figures (bytes, ETA): clients ignore what they do not know.
-        { open: true },
-      ),
-    ),
-  },
-  { readOnly: true },
 )
 
 export const galleryImageVersionProperties = Type.Object({
@@ -216,6 +117,7 @@ export const galleryImageVersionProperties = Type.Object({
 export type GalleryImageVersionProperties = Static<typeof galleryImageVersionProperties>
 
 export const galleryImageVersions: ResourceTypeDeclaration = {
+  ...galleryArtifact,
   type: 'Microsoft.Compute/galleries/images/versions',
   errorName: 'galleryImageVersion',
   errorPath: versionErrorPath,
@@ -225,13 +127,7 @@ export const galleryImageVersions: ResourceTypeDeclaration = {
     properties: Type.Optional(galleryImageVersionProperties),
     systemData: systemData('2024-03-03'),
   }),
-  put: 'async',
-  patch: 'async',
   patchSince: galleryPatchSince,
-  delete: 'async',
-  createStatus: 201,
-  updateStatus: 200,
-  listInSubscription: false,
   actions: [
     {
       name: 'beginGetAccess',
@@ -253,7 +149,6 @@ export const galleryImageVersions: ResourceTypeDeclaration = {
       extension: true,
     },
   ],
-  tracked: true,
   // `Transfers` is ours: what each region's copy cost, beside its replication status.
   expands: ['ReplicationStatus', 'UefiSettings', 'Transfers'],
   upgrade: upgradeVersion,

@@ -1,5 +1,6 @@
 import { Type, type Static } from 'typebox'
 import { galleryApiVersions, galleryPatchSince } from './api-versions.ts'
+import { galleryArtifact } from './artifact-parts.ts'
 import { body, systemData } from './envelope.ts'
 import { withTrustedLaunchDefault } from './features.ts'
 import { galleryImageNameRule } from './names.ts'
@@ -72,18 +73,13 @@ export const galleryImageProperties = Type.Object({
 export type GalleryImageProperties = Static<typeof galleryImageProperties>
 
 export const galleryImages: ResourceTypeDeclaration = {
+  ...galleryArtifact,
   type: 'Microsoft.Compute/galleries/images',
   errorName: 'galleryImage',
   apiVersions: galleryApiVersions,
   name: galleryImageNameRule,
   body: body({ properties: galleryImageProperties, systemData: systemData('2024-03-03') }),
-  put: 'async',
-  patch: 'async',
   patchSince: galleryPatchSince,
-  delete: 'async',
-  createStatus: 201,
-  updateStatus: 200,
-  listInSubscription: false,
   actions: [
     {
       name: 'resolveLatest',
@@ -93,7 +89,6 @@ export const galleryImages: ResourceTypeDeclaration = {
       extension: true,
     },
   ],
-  tracked: true,
   // Azure has none here; ours explains `latest`.
   expands: ['Latest'],
   complete: withTrustedLaunchDefault,

@@ -1,10 +1,14 @@
 import { Type, type Static } from 'typebox'
 import { galleryApiVersionsSince } from './api-versions.ts'
-import { artifactSafetyProfile, definitionTexts, publishingMembers } from './artifact-profile.ts'
+import {
+  artifactSafetyProfile,
+  definitionTexts,
+  galleryArtifact,
+  publishingMembers,
+  replicationStatus,
+} from './artifact-parts.ts'
 import { body, systemData } from './envelope.ts'
 import { completeVersion } from './gallery-image-version-rules.ts'
-import { replicationStatus } from './gallery-image-versions.ts'
-import { galleryArtifact } from './gallery-artifact.ts'
 import { galleryScriptNameRule, scriptVersionNameRule } from './names.ts'
 import type { ResourceTypeDeclaration } from './resource-type.ts'
 import { flag, list, needOneOf, needText, oneOf, text, texts } from './schema.ts'

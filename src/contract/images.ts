@@ -1,6 +1,7 @@
 import { Type, type Static } from 'typebox'
 import { computeApiVersions } from './api-versions.ts'
-import { body, extendedLocation } from './envelope.ts'
+import { imageDataDisks } from './disk-parts.ts'
+import { body, computeErrors, extendedLocation } from './envelope.ts'
 import { managedImageNameRule } from './names.ts'
 import type { ResourceTypeDeclaration } from './resource-type.ts'
 import { flag, int, list, needInt, needOneOf, oneOf, part, text } from './schema.ts'
@@ -44,13 +45,7 @@ export const imageProperties = Type.Object({
         },
         { kept: true },
       ),
-      dataDisks: list(Type.Object({ lun: needInt({ minimum: 0, maximum: 63 }), ...diskMembers }), {
-        key: 'lun',
-        kept: true,
-        duplicates:
-          'Duplicated lun numbers have been detected in the input data disks. Lun number must be unique for each data disk.',
-        fixed: 'Adding new Data Disks or changing the LUN of a Data Disk in an existing Image is not allowed.',
-      }),
+      dataDisks: list(Type.Object({ lun: needInt({ minimum: 0, maximum: 63 }), ...diskMembers }), imageDataDisks),
       zoneResilient: flag({ createOnly: true, defaults: [{ value: false }] }),
     },
     { kept: true },
@@ -61,8 +56,7 @@ export type ImageProperties = Static<typeof imageProperties>
 
 export const images: ResourceTypeDeclaration = {
   type: 'Microsoft.Compute/images',
-  errorName: 'image',
-  errorPath: (path) => ['image', ...path.filter((step) => step !== 'properties')].join('.'),
+  ...computeErrors('image'),
   apiVersions: ['2016-04-30-preview', '2017-03-30', '2017-12-01', ...computeApiVersions],
   name: managedImageNameRule,
   body: body({

@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
 import { diskApiVersions } from './api-versions.ts'
-import { accessActions, commonDiskMembers, diskSku } from './disk-parts.ts'
-import { body, extendedLocation } from './envelope.ts'
+import { accessActions, commonDiskMembers, diskAnswers } from './disk-parts.ts'
+import { body, computeErrors, extendedLocation, sku } from './envelope.ts'
 import { snapshotNameRule } from './names.ts'
 import type { ResourceTypeDeclaration } from './resource-type.ts'
 import { anyJson, flag, text } from './schema.ts'
@@ -16,23 +16,16 @@ export const snapshotProperties = Type.Object({
 })
 
 export const snapshots: ResourceTypeDeclaration = {
+  ...diskAnswers,
   type,
-  errorName: 'snapshot',
-  errorPath: (path) => ['snapshot', ...path.filter((step) => step !== 'properties')].join('.'),
+  ...computeErrors('snapshot'),
   apiVersions: diskApiVersions,
   name: snapshotNameRule,
   body: body({
     properties: snapshotProperties,
-    sku: diskSku(['Standard_LRS', 'Premium_LRS', 'Standard_ZRS']),
+    sku: sku(['Standard_LRS', 'Premium_LRS', 'Standard_ZRS']),
     extendedLocation: extendedLocation('2020-09-30'),
     managedBy: text({ readOnly: true }),
   }),
-  put: 'async',
-  patch: 'async',
-  delete: 'async',
-  createStatus: 202,
-  updateStatus: 202,
-  listInSubscription: true,
   actions: accessActions(type),
-  tracked: true,
 }

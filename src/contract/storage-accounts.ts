@@ -1,8 +1,8 @@
 import { Type } from 'typebox'
-import { body, extendedLocation, identity } from './envelope.ts'
+import { body, extendedLocation, identity, sku } from './envelope.ts'
 import { storageAccountNameRule } from './names.ts'
 import type { ResourceTypeDeclaration } from './resource-type.ts'
-import { anyJson, flag, needOneOf, oneOf, part, text } from './schema.ts'
+import { anyJson, flag, needOneOf, oneOf, text } from './schema.ts'
 
 /** Storage accounts: a blob endpoint for VHDs. Of files, queues and tables nothing is here. */
 const type = 'Microsoft.Storage/storageAccounts'
@@ -53,10 +53,7 @@ export const storageAccounts: ResourceTypeDeclaration = {
   apiVersions: storageApiVersions,
   name: storageAccountNameRule,
   body: body({
-    sku: part(
-      { name: oneOf(skuNames, { kept: true, defaults: [{ value: 'Standard_LRS' }] }), tier: text({ readOnly: true }) },
-      { kept: true, defaults: [{ value: {} }] },
-    ),
+    sku: sku(skuNames),
     kind: oneOf(['Storage', 'StorageV2', 'BlobStorage', 'FileStorage', 'BlockBlobStorage'], {
       kept: true,
       defaults: [{ value: 'StorageV2' }],
