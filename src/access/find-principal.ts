@@ -1,7 +1,7 @@
+import { isUuid } from '../base/uuid.ts'
 import type { Directory, DirectoryObject } from '../directory/directory.ts'
 import { listObjectRows } from '../directory/directory.rows.ts'
 import type { Db } from '../db/tables.ts'
-import { isGuid } from './filter.ts'
 import { accessProblems } from './problems.ts'
 
 export type Principal = Exclude<DirectoryObject, { readonly kind: 'application' }>
@@ -19,7 +19,7 @@ export async function findPrincipal(
   tenantId: string,
   who: string,
 ): Promise<Principal> {
-  if (isGuid(who)) {
+  if (isUuid(who)) {
     const found = await directory.findObject(tenantId, who)
     if (found && found.kind !== 'application') return found
     const appId = found?.appId ?? who

@@ -1,3 +1,4 @@
+import { formatUtcTime } from '../base/clock.ts'
 import { isJsonObject } from '../base/json.ts'
 import type { JsonObject } from '../base/json.ts'
 import { findManagementGroupKey, managementGroupScope } from '../base/scope.ts'
@@ -8,7 +9,6 @@ import type { Subscription } from '../resources/subscription.rows.ts'
 import { decideAt, principalIdsOf } from './access.ts'
 import type { AccessParts } from './access.ts'
 import { dropAccessBelow } from './assignment.rows.ts'
-import { formatTime } from './filter.ts'
 import { deleteManagementGroup, placeSubscription, putManagementGroup } from './management-group.rows.ts'
 import type { ManagementGroup } from './management-group.rows.ts'
 import { accessProblems } from './problems.ts'
@@ -249,7 +249,7 @@ function showGroup(index: TenantIndex, group: ManagementGroup, children?: readon
       displayName: group.displayName,
       details: {
         version: 1,
-        updatedTime: formatTime(group.updatedMs),
+        updatedTime: formatUtcTime(group.updatedMs),
         updatedBy: group.updatedBy,
         parent: parent
           ? { id: managementGroupScope(parent.name), name: parent.name, displayName: parent.displayName }

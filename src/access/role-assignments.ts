@@ -1,3 +1,5 @@
+import { formatUtcTime } from '../base/clock.ts'
+import { isUuid } from '../base/uuid.ts'
 import { isJsonObject } from '../base/json.ts'
 import type { JsonObject } from '../base/json.ts'
 import { findManagementGroupKey, findSubscriptionId } from '../base/scope.ts'
@@ -14,7 +16,7 @@ import {
   insertAssignment,
 } from './assignment.rows.ts'
 import { ownerRoleId, userAccessAdministratorRoleId } from './built-in-roles.ts'
-import { formatTime, isGuid, parseFilter } from './filter.ts'
+import { parseFilter } from './filter.ts'
 import { checkManagementGroup } from './management-groups.ts'
 import { accessProblems } from './problems.ts'
 import { findRoleId, principalTypes, roleDefinitionId } from './role.ts'
@@ -101,7 +103,7 @@ interface Wanted {
 async function writeAssignment(parts: AccessParts, call: ExtensionCall): Promise<ExtensionResult> {
   const name = nameOf(call)
   const { tenantId, objectId } = call.caller
-  if (!isGuid(name)) throw accessProblems.InvalidRoleAssignmentId({ name })
+  if (!isUuid(name)) throw accessProblems.InvalidRoleAssignmentId({ name })
   await checkManagementGroup(parts, call)
   const wanted = parseWanted(call.body)
   const before = await findAssignment(parts.db, tenantId, name)
@@ -188,7 +190,7 @@ function parseWanted(body: JsonObject): Wanted {
   const roleId = findRoleId(role)
   if (roleId === undefined) throw accessProblems.RoleDefinitionDoesNotExist({ id: role })
   if (typeof principalId !== 'string') throw refuse("'properties.principalId' is missing.")
-  if (!isGuid(principalId)) throw accessProblems.InvalidPrincipalId({ principalId })
+  if (!isUuid(principalId)) throw accessProblems.InvalidPrincipalId({ principalId })
   if (typeof condition === 'string' && condition !== '') throw accessProblems.ConditionNotSupported({})
   if (description !== undefined && description !== null && typeof description !== 'string')
     throw refuse("'properties.description' is not a text.")
@@ -281,8 +283,8 @@ export function showAssignment(
       ...(apiVersion >= '2018-09-01' ? { principalType } : {}),
       scope,
       ...(apiVersion >= '2020-03-01' ? { condition: null, conditionVersion: null } : {}),
-      createdOn: formatTime(assignment.createdMs),
-      updatedOn: formatTime(assignment.updatedMs),
+      createdOn: formatUtcTime(assignment.createdMs),
+      updatedOn: formatUtcTime(assignment.updatedMs),
       createdBy,
       updatedBy,
       ...(apiVersion >= '2020-03-01'

@@ -1,3 +1,5 @@
+import { formatUtcTime } from '../base/clock.ts'
+import { isUuid } from '../base/uuid.ts'
 import { isJsonObject } from '../base/json.ts'
 import type { Json, JsonObject } from '../base/json.ts'
 import { findScopeKind, findSubscriptionId, scopeKey } from '../base/scope.ts'
@@ -5,7 +7,7 @@ import { roleDefinitions } from '../contract/extension-types.ts'
 import type { ExtensionBehaviour, ExtensionCall, ExtensionResult } from '../resources/extension.ts'
 import type { AccessParts } from './access.ts'
 import { countAssignmentsOf } from './assignment.rows.ts'
-import { formatTime, isGuid, parseFilter } from './filter.ts'
+import { parseFilter } from './filter.ts'
 import { accessProblems } from './problems.ts'
 import { deleteCustomRole, listCustomRoles, putCustomRole } from './role.rows.ts'
 import { roleDefinitionId } from './role.ts'
@@ -63,7 +65,7 @@ function nameOf({ names }: ExtensionCall): string {
 async function writeRole(parts: AccessParts, call: ExtensionCall): Promise<ExtensionResult> {
   const roleId = nameOf(call)
   const { tenantId, objectId } = call.caller
-  if (!isGuid(roleId)) throw invalid(`its ID '${roleId}' must be a GUID.`)
+  if (!isUuid(roleId)) throw invalid(`its ID '${roleId}' must be a GUID.`)
   const index = await parts.findIndex(tenantId)
   const before = index.roles.get(roleId)
   if (before?.roleType === 'BuiltInRole') throw invalid('built-in roles cannot be changed. Make a custom role.')
@@ -185,8 +187,8 @@ export function showRole(
       permissions: role.permissions.map(({ actions, notActions, dataActions, notDataActions }) =>
         apiVersion < '2018-01-01' ? { actions, notActions } : { actions, notActions, dataActions, notDataActions },
       ),
-      createdOn: formatTime(role.createdMs),
-      updatedOn: formatTime(role.updatedMs),
+      createdOn: formatUtcTime(role.createdMs),
+      updatedOn: formatUtcTime(role.updatedMs),
       createdBy: role.createdBy === '' ? null : role.createdBy,
       updatedBy: role.updatedBy === '' ? null : role.updatedBy,
     },

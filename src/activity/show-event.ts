@@ -1,3 +1,4 @@
+import { formatUtcTime } from '../base/clock.ts'
 import { STATUS_CODES } from 'node:http'
 import type { JsonObject } from '../base/json.ts'
 import type { ActivityEvent, EventCaller } from './event.ts'
@@ -57,7 +58,7 @@ export function showEvent(event: ActivityEvent, select: readonly string[] | unde
 
 function wholeEvent(event: ActivityEvent): JsonObject {
   const { caller, resourceId } = event
-  const when = sevenDigits(event.timestampMs)
+  const when = formatUtcTime(event.timestampMs)
   return {
     authorization: { action: event.operationName, scope: resourceId },
     ...(caller === undefined ? {} : { caller: caller.name, claims: claimsOf(caller) }),
@@ -125,11 +126,6 @@ function propertiesOf(event: ActivityEvent): JsonObject {
     message: event.operationName,
     ...event.properties,
   }
-}
-
-/** Azure Monitor's form of a moment: seven digits of a second, and `Z`. */
-function sevenDigits(ms: number): string {
-  return new Date(ms).toISOString().replace('Z', '0000Z')
 }
 
 /** .NET's count of 100 ns since the year 1. */

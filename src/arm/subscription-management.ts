@@ -1,3 +1,4 @@
+import { isUuid } from '../base/uuid.ts'
 import { grantOwner } from '../access/grant.ts'
 import { formatArmTime } from '../base/clock.ts'
 import { isJsonObject } from '../base/json.ts'
@@ -27,7 +28,6 @@ import type { Routes } from './routes.ts'
  */
 
 const aliasName = /^[A-Za-z0-9_().-]{1,63}$/
-const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 
 export function addSubscriptionManagement(engine: Engine, route: Routes): void {
   const alias = '/providers/Microsoft.Subscription/aliases/:alias'
@@ -107,7 +107,7 @@ function parseRequest({ body, caller }: Call, name: string): AliasRequest {
   if (!['Production', 'DevTest'].includes(workload))
     refuse(`The workload '${workload}' is neither Production nor DevTest.`, 'properties.workload')
   const ownerId = textOf(more, 'subscriptionOwnerId')
-  if (ownerId !== undefined && !uuid.test(ownerId)) refuse('The owner is not an object id.', 'properties')
+  if (ownerId !== undefined && !isUuid(ownerId)) refuse('The owner is not an object id.', 'properties')
   return { displayName, workload, subscriptionId: textOf(properties, 'subscriptionId')?.toLowerCase(), ownerId }
 }
 

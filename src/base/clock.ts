@@ -24,6 +24,11 @@ export const systemClock: Clock = {
   },
 }
 
+/** Azure's other date form (roles, the activity log): `2026-11-21T14:00:00.0000000Z`. */
+export function formatUtcTime(ms: number): string {
+  return new Date(ms).toISOString().replace('Z', '0000Z')
+}
+
 /** Azure's date form: offset form with seven fractional digits, e.g. `2026-04-10T17:10:16.8457735+00:00`. */
 export function formatArmTime(ms: number): string {
   return new Date(ms).toISOString().replace('Z', '0000+00:00')

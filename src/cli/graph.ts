@@ -1,3 +1,4 @@
+import { isUuid } from '../base/uuid.ts'
 import { isJsonObject } from '../base/json.ts'
 import type { JsonObject } from '../base/json.ts'
 import { problemOfAnswer } from '../client/answer-problem.ts'
@@ -50,7 +51,6 @@ const collections: Readonly<Record<Named, string>> = {
   application: 'applications',
   'service principal': 'servicePrincipals',
 }
-const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 
 export function collectionOf(what: Named): string {
   return `/${collections[what]}`
@@ -61,14 +61,19 @@ export async function findByName(graph: JsonCaller, what: Named, name: string): 
   const quoted = `'${name.replaceAll("'", "''")}'`
   const ways = [`displayName eq ${quoted}`]
   if (what === 'user') ways.unshift(`userPrincipalName eq ${quoted}`)
-  if (uuid.test(name)) ways.unshift(`id eq ${quoted}`)
-  if (uuid.test(name) && (what === 'application' || what === 'service principal')) ways.unshift(`appId eq ${quoted}`)
+  if (isUuid(name)) ways.unshift(`id eq ${quoted}`)
+  if (isUuid(name) && (what === 'application' || what === 'service principal')) ways.unshift(`appId eq ${quoted}`)
   for (const way of ways) {
     const found = await graph.list(`${collectionOf(what)}?$filter=${encodeURIComponent(way)}`)
     if (found.length > 1) throw cliProblems.NotInDirectory({ what, name, count: found.length })
     if (found[0] !== undefined) return found[0]
   }
   throw cliProblems.NotInDirectory({ what, name, count: 0 })
+}
+
+/** Its object id. */
+export async function findId(graph: JsonCaller, what: Named, name: string): Promise<string> {
+  return textAt(await findByName(graph, what, name), 'id')
 }
 
 /** A member as text; empty where it has none. */

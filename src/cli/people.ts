@@ -3,7 +3,7 @@ import { randomBytes } from '../base/random.ts'
 import { reach } from './connection.ts'
 import type { ConnectionFlags } from './connection.ts'
 import type { CliContext } from './context.ts'
-import { collectionOf, findByName, openCaller, textAt } from './graph.ts'
+import { collectionOf, findByName, findId, openCaller, textAt } from './graph.ts'
 import type { JsonCaller, Named } from './graph.ts'
 import { cliProblems } from './problems.ts'
 import { printJson, printList } from './tenant.ts'
@@ -49,6 +49,10 @@ export async function listObjects(context: CliContext, what: Named, flags: ListF
   printList(context, flags, found, columns[what])
 }
 
+async function addressOf(graph: JsonCaller, what: Named, name: string): Promise<string> {
+  return `${collectionOf(what)}/${await findId(graph, what, name)}`
+}
+
 export async function showObject(
   context: CliContext,
   what: Named,
@@ -56,8 +60,7 @@ export async function showObject(
   flags: ConnectionFlags,
 ): Promise<void> {
   const graph = await openGraph(context, flags)
-  const found = await findByName(graph, what, name)
-  printJson(context, await graph.call('GET', `${collectionOf(what)}/${textAt(found, 'id')}`))
+  printJson(context, await graph.call('GET', await addressOf(graph, what, name)))
 }
 
 export async function deleteObject(
@@ -67,8 +70,7 @@ export async function deleteObject(
   flags: ConnectionFlags,
 ): Promise<void> {
   const graph = await openGraph(context, flags)
-  const found = await findByName(graph, what, name)
-  await graph.call('DELETE', `${collectionOf(what)}/${textAt(found, 'id')}`)
+  await graph.call('DELETE', await addressOf(graph, what, name))
   context.err.write(`Deleted the ${what} ${name}.\n`)
 }
 
@@ -174,7 +176,7 @@ export async function changeMember(
   flags: ConnectionFlags,
 ): Promise<void> {
   const graph = await openGraph(context, flags)
-  const group = textAt(await findByName(graph, 'group', groupName), 'id')
+  const group = await findId(graph, 'group', groupName)
   const id = await findMember(graph, member)
   const path = `/groups/${group}/members`
   if (verb === 'add')
@@ -185,7 +187,7 @@ export async function changeMember(
 async function findMember(graph: JsonCaller, name: string): Promise<string> {
   for (const what of ['user', 'service principal', 'group'] as const)
     try {
-      return textAt(await findByName(graph, what, name), 'id')
+      return await findId(graph, what, name)
     } catch (error) {
       if (!(error instanceof Error && 'code' in error && error.code === 'NotInDirectory')) throw error
     }
@@ -194,7 +196,7 @@ async function findMember(graph: JsonCaller, name: string): Promise<string> {
 
 export async function listMembers(context: CliContext, groupName: string, flags: ListFlags): Promise<void> {
   const graph = await openGraph(context, flags)
-  const group = textAt(await findByName(graph, 'group', groupName), 'id')
+  const group = await findId(graph, 'group', groupName)
   const found = await graph.list(`/groups/${group}/members`)
   const typed = found.map((item) => ({ ...item, kind: textAt(item, '@odata.type').replace('#microsoft.graph.', '') }))
   printList(context, flags, typed, [

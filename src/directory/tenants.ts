@@ -1,4 +1,5 @@
 import { randomUuid } from '../base/random.ts'
+import { isUuid } from '../base/uuid.ts'
 import type { Tx } from '../db/tables.ts'
 import { deleteSubscription, hasResources, listSubscriptions } from '../resources/subscription.rows.ts'
 import type { Application, ServicePrincipal, Tenant } from './directory.ts'
@@ -30,7 +31,6 @@ export interface TenantDraft {
 /** Tenants' domains name them in sign-in addresses: nothing resolves them, so a domain that nobody owns will do. */
 const rootDomain = 'goldleaf.local'
 const domainPattern = /^(?=.{3,253}$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)+$/
-const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 
 function domainFor(displayName: string): string {
   const label = displayName
@@ -51,7 +51,7 @@ function parseDraft(draft: TenantDraft): Tenant {
   }
   if (displayName.trim() === '' || displayName.length > 256)
     refuse("Invalid value specified for property 'displayName' of the tenant. Give a text of 1 to 256 characters.")
-  if (!uuidPattern.test(tenantId)) refuse(`The tenant id '${tenantId}' is not a GUID.`)
+  if (!isUuid(tenantId)) refuse(`The tenant id '${tenantId}' is not a GUID.`)
   if (!domainPattern.test(defaultDomain))
     refuse(`The domain '${defaultDomain}' is not a domain name of two or more labels, e.g. contoso.${rootDomain}.`)
   return { tenantId, displayName, defaultDomain }

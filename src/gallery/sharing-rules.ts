@@ -1,3 +1,4 @@
+import { isUuid } from '../base/uuid.ts'
 import type { JsonObject } from '../base/json.ts'
 import type { GalleryProperties, SharingUpdate } from '../contract/galleries.ts'
 import { contractProblems } from '../contract/problems.ts'
@@ -15,7 +16,6 @@ export interface SharingLimits {
 }
 
 const profilePath = 'gallery.properties.sharingProfile'
-const guid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 const publicPrefix = /^[A-Za-z0-9][A-Za-z0-9._-]{0,49}$/
 /** What everyone is told of who publishes: all of it is needed. */
 const communityMembers = ['publisherUri', 'publisherContact', 'eula', 'publicNamePrefix'] as const
@@ -93,7 +93,7 @@ type Groups = SharingProfile['groups']
 function changedGroups(before: Groups, update: SharingUpdate, limits: SharingLimits): NonNullable<Groups> {
   for (const { type, ids } of update.groups ?? [])
     for (const id of ids ?? [])
-      if (!guid.test(id))
+      if (!isUuid(id))
         throw sharingProblems.SharingIdInvalid({ id, type: type ?? '' }, { target: 'sharingUpdate.groups.ids' })
   const had = idsOf(before)
   const given = idsOf(update.groups)

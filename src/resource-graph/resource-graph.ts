@@ -1,5 +1,6 @@
 import { isJsonObject, type Json, type JsonObject } from '../base/json.ts'
 import type { ProviderAction } from '../resources/provider-action.ts'
+import { formatSkipToken, parseSkipToken } from '../resources/skip-token.ts'
 import { parseQuery } from './parse-query.ts'
 import { resourceGraphProblems } from './problems.ts'
 import { runQuery } from './run-query.ts'
@@ -24,7 +25,7 @@ export function resourceGraph(deps: GraphDependencies): ProviderAction {
         data,
         facets: [],
         resultTruncated: 'false',
-        ...(isMore ? { $skipToken: formatToken(skip + top) } : {}),
+        ...(isMore ? { $skipToken: formatSkipToken({ skip: skip + top }) } : {}),
       }
     },
   }
@@ -64,18 +65,9 @@ function readNumber(option: string, value: Json | undefined, least: number, most
   throw resourceGraphProblems.InvalidOption({ option, reason: `it must be a whole number from ${least} to ${most}.` })
 }
 
-function formatToken(skip: number): string {
-  return Buffer.from(JSON.stringify({ v: 1, skip })).toString('base64url')
-}
-
-/** A token is a place in the answer, not a right: the query is asked again. */
 function readToken(token: Json): number {
-  try {
-    const value: unknown = JSON.parse(Buffer.from(typeof token === 'string' ? token : '', 'base64url').toString('utf8'))
-    if (typeof value === 'object' && value !== null && 'skip' in value)
-      return readNumber('$skipToken', value.skip as Json, 0, Number.MAX_SAFE_INTEGER) ?? 0
-  } catch (cause) {
-    throw resourceGraphProblems.InvalidOption({ option: '$skipToken', reason: 'no answer gave it.' }, { cause })
-  }
-  throw resourceGraphProblems.InvalidOption({ option: '$skipToken', reason: 'no answer gave it.' })
+  const { skip } = parseSkipToken(token) ?? {}
+  if (skip === undefined)
+    throw resourceGraphProblems.InvalidOption({ option: '$skipToken', reason: 'no answer gave it.' })
+  return readNumber('$skipToken', skip, 0, Number.MAX_SAFE_INTEGER) ?? 0
 }
