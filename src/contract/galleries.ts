@@ -62,7 +62,7 @@ export type GalleryProperties = Static<typeof galleryProperties>
 /** The body of POST share; `az` sends empty `groups` with EnableCommunity. */
 export const sharingUpdate = Type.Object({
   operationType: needOneOf(['Add', 'Remove', 'Reset', 'EnableCommunity'], {
-    valuesSince: { EnableCommunity: '2021-07-01' },
+    valuesSince: { EnableCommunity: '2021-10-01' },
   }),
   groups: list(sharingGroup),
 })

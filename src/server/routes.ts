@@ -174,8 +174,9 @@ export function registerRoutes(app: FastifyInstance, parts: Parts): void {
 function behavioursOf(parts: Parts): Behaviour[] {
   const { room, transfer, compute, gallery } = parts
   const { db, config } = room
+  const withIdentity = (one: Behaviour) => withManagedIdentity(one, parts.directoryRoom, parts.metadata.addresses)
   return [
-    galleriesBehaviour(gallery),
+    withIdentity(galleriesBehaviour(gallery)),
     imagesBehaviour(gallery),
     imageVersionsBehaviour(gallery),
     recycleBinBehaviour(gallery),
@@ -184,11 +185,9 @@ function behavioursOf(parts: Parts): Behaviour[] {
     artifactVersionsBehaviour(scriptVersions, gallery),
     accessProfileVersionsBehaviour(gallery),
     userAssignedIdentitiesBehaviour(parts.directoryRoom),
-    withManagedIdentity(diskEncryptionSetsBehaviour(parts.keys), parts.directoryRoom, parts.metadata.addresses),
+    withIdentity(diskEncryptionSetsBehaviour(parts.keys)),
     ...compute.behaviours
-      .map((one) =>
-        one.type === virtualMachineType ? withManagedIdentity(one, parts.directoryRoom, parts.metadata.addresses) : one,
-      )
+      .map((one) => (one.type === virtualMachineType ? withIdentity(one) : one))
       .map((one) => withQuota(one, config.limits)),
     storageAccountsBehaviour({ db, hasForeignBlobs, removeBlobs: (account) => transfer.removeAccount(account) }),
   ]

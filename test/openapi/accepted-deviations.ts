@@ -21,7 +21,7 @@ export const acceptedDeviations: readonly { readonly text: RegExp; readonly why:
     why: 'clients send plain dates (CLIENTS.md: 2030-01-01); answers are whole',
   },
   {
-    text: /CommunityGallery\w+ .*disclaimer must be object/,
+    text: /CommunityGaller\w+ .*disclaimer must be object/,
     why: 'Azure’s own examples show the text; the definition of that name is its wrapper',
   },
   {

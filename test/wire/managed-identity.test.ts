@@ -55,6 +55,21 @@ suite('managed identities', () => {
     assert.equal(tenantId, wire.server.env.tenantId)
   })
 
+  test('a gallery has a principal of its own from 2024-03-03, until it is taken away', async () => {
+    const gallery = (apiVersion: string): string => wire.at('galleries/g', apiVersion)
+    const identityOf = async (apiVersion: string) =>
+      ((await wire.arm.call('GET', gallery(apiVersion))).body as unknown as { identity?: Identity }).identity
+    await wire.arm.must('PATCH', gallery('2025-03-03'), { identity: { type: 'SystemAssigned' } })
+    const identity = await identityOf('2024-03-03')
+    assert.match(identity?.principalId ?? '', /^[0-9a-f-]{36}$/)
+    assert.equal(identity?.tenantId, wire.server.env.tenantId)
+    assert.equal(await identityOf('2023-07-03'), undefined)
+    await wire.arm.must('PUT', gallery('2022-03-03'), { location: 'westeurope' })
+    assert.deepEqual(await identityOf('2025-03-03'), identity, 'an older client does not take it away')
+    await wire.arm.must('PATCH', gallery('2025-03-03'), { identity: { type: 'None' } })
+    assert.equal(await identityOf('2025-03-03'), undefined)
+  })
+
   test("a machine's own identity comes with it; a developer's shell acts as it", async () => {
     const created = await wire.arm.call('PUT', machine(), {
       location: 'westeurope',
