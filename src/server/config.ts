@@ -1,16 +1,13 @@
-import { readFile } from 'node:fs/promises'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
-import { Type } from 'typebox'
-import type { Static } from 'typebox'
-import { Value } from 'typebox/value'
 import { defaultRateLimits } from '../arm/rate-limits.ts'
 import type { RateLimits } from '../arm/rate-limits.ts'
-import { Problem } from '../base/problem.ts'
 import { azureCloud } from '../identity/clouds.ts'
 import type { Cloud } from '../identity/clouds.ts'
 import { normalizeRegionName } from '../base/region.ts'
 import type { Region } from '../base/region.ts'
 import type { OutsideIssuer } from '../identity/outside-issuers.ts'
+import { invalid, readConfigFile } from './config-file.ts'
+import type { RegionEntry } from './config-file.ts'
 
 /** Where to listen; port 0 asks the system for a free one. */
 export interface ListenAddress {
@@ -118,125 +115,12 @@ export const limitProfiles: Readonly<Record<'today' | '2020' | 'preview', Limits
 /** Those of Azure's own clouds. */
 const azureStorageSuffixes = ['core.windows.net', 'core.chinacloudapi.cn', 'core.usgovcloudapi.net']
 
-const count = Type.Integer({ minimum: 1, maximum: 1_000_000_000 })
-const folder = Type.String({ minLength: 1 })
-const zoneSchema = Type.Object(
-  { name: Type.String({ pattern: '^[A-Za-z0-9-]{1,20}$' }), folder: Type.Optional(folder) },
-  { additionalProperties: false },
-)
-const regionSchema = Type.Object(
-  {
-    name: Type.String({ pattern: '^[a-z][a-z0-9]{1,39}$' }),
-    displayName: Type.Optional(Type.String({ pattern: '^[A-Za-z][A-Za-z0-9 ()-]{0,58}[A-Za-z0-9)]$' })),
-    folders: Type.Optional(Type.Array(folder, { minItems: 1 })),
-    zones: Type.Optional(
-      Type.Union([Type.Integer({ minimum: 0, maximum: 3 }), Type.Array(zoneSchema, { maxItems: 3 })]),
-    ),
-    extendedLocations: Type.Optional(
-      Type.Array(
-        Type.Object(
-          { name: Type.String({ pattern: '^[A-Za-z][A-Za-z0-9]{1,39}$' }), folder: Type.Optional(folder) },
-          { additionalProperties: false },
-        ),
-      ),
-    ),
-    pairedRegion: Type.Optional(Type.String({ minLength: 1 })),
-    geographyGroup: Type.Optional(Type.String({ minLength: 1 })),
-  },
-  { additionalProperties: false },
-)
-const claimName = Type.Optional(Type.String({ minLength: 1 }))
-const issuerSchema = Type.Object(
-  {
-    issuer: Type.String({ minLength: 1 }),
-    audiences: Type.Array(Type.String({ minLength: 1 }), { minItems: 1 }),
-    tenantId: Type.Optional(
-      Type.String({ pattern: '^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$' }),
-    ),
-    jwksUri: Type.Optional(Type.String({ minLength: 1 })),
-    claims: Type.Optional(
-      Type.Object(
-        { objectId: claimName, appId: claimName, name: claimName, roles: claimName, groups: claimName },
-        { additionalProperties: false },
-      ),
-    ),
-  },
-  { additionalProperties: false },
-)
-const fileSchema = Type.Object(
-  {
-    listen: Type.Optional(Type.String()),
-    listenHttps: Type.Optional(Type.String()),
-    publicNames: Type.Optional(Type.Array(Type.String({ pattern: '^[A-Za-z0-9.:-]{1,253}$' }))),
-    regions: Type.Optional(Type.Array(regionSchema, { minItems: 1 })),
-    limits: Type.Optional(
-      Type.Object(
-        {
-          profile: Type.Optional(Type.Enum(['today', '2020', 'preview'])),
-          galleries: Type.Optional(count),
-          imageDefinitions: Type.Optional(count),
-          imageVersions: Type.Optional(count),
-          replicas: Type.Optional(count),
-          diskSizeGiB: Type.Optional(count),
-          sharedSubscriptions: Type.Optional(count),
-          sharedTenants: Type.Optional(count),
-          virtualMachines: Type.Optional(count),
-          cores: Type.Optional(count),
-          disks: Type.Optional(count),
-          snapshots: Type.Optional(count),
-        },
-        { additionalProperties: false },
-      ),
-    ),
-    accelerator: Type.Optional(Type.Enum(['auto', 'kvm', 'tcg'])),
-    storageSuffixes: Type.Optional(Type.Array(Type.String({ pattern: '^[a-z0-9.-]{1,200}$' }))),
-    retryAfterSeconds: Type.Optional(Type.Integer({ minimum: 0, maximum: 3_600 })),
-    rateLimits: Type.Optional(
-      Type.Object(
-        {
-          enforced: Type.Optional(Type.Boolean()),
-          subscriptionReads: Type.Optional(count),
-          subscriptionWrites: Type.Optional(count),
-          subscriptionDeletes: Type.Optional(count),
-        },
-        { additionalProperties: false },
-      ),
-    ),
-    cloud: Type.Optional(
-      Type.Object(
-        {
-          name: Type.Optional(Type.String({ pattern: '^[A-Za-z][A-Za-z0-9]{0,63}$' })),
-          storageSuffix: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9.:-]{1,253}$' })),
-        },
-        { additionalProperties: false },
-      ),
-    ),
-    providers: Type.Optional(
-      Type.Object({ registered: Type.Optional(Type.Enum(['all', 'none'])) }, { additionalProperties: false }),
-    ),
-    keysFolder: Type.Optional(folder),
-    keyVaults: Type.Optional(Type.Array(Type.String({ pattern: '^[A-Za-z0-9.-]{1,253}$' }))),
-    activityDays: Type.Optional(Type.Integer({ minimum: 1, maximum: 3_650 })),
-    logLevel: Type.Optional(Type.Enum(['debug', 'info', 'warn', 'error', 'silent'])),
-    identity: Type.Optional(
-      Type.Object({ issuers: Type.Optional(Type.Array(issuerSchema)) }, { additionalProperties: false }),
-    ),
-  },
-  { additionalProperties: false },
-)
-type ConfigFile = Static<typeof fileSchema>
-type RegionEntry = Static<typeof regionSchema>
-
 /** Azure's names for places that have three zones there too. Only what is configured exists. */
 const defaultRegions: readonly RegionEntry[] = [
   { name: 'westeurope', displayName: 'West Europe', zones: 3, pairedRegion: 'northeurope', geographyGroup: 'Europe' },
   { name: 'northeurope', displayName: 'North Europe', zones: 3, pairedRegion: 'westeurope', geographyGroup: 'Europe' },
   { name: 'eastus', displayName: 'East US', zones: 3, geographyGroup: 'US' },
 ]
-
-function invalid(member: string, reason: string): Problem {
-  return new Problem('invalid', 'ConfigurationInvalid', `The configuration's '${member}' ${reason}`, { target: member })
-}
 
 /** `host:port` or `[v6]:port`; throws a Problem that names `member`. */
 export function parseListenAddress(text: string, member: string): ListenAddress {
@@ -246,39 +130,6 @@ export function parseListenAddress(text: string, member: string): ListenAddress 
   if (host === undefined || !(port <= 65_535))
     throw invalid(member, `is '${text}'. Give HOST:PORT with a port from 0 to 65535, e.g. 127.0.0.1:8080 or [::1]:0.`)
   return { host, port }
-}
-
-/** `/regions/0/zones` -> `regions[0].zones`, so that the message reads like the file. */
-function memberOf(instancePath: string, last?: string): string {
-  const parts = instancePath.split('/').slice(1)
-  if (last !== undefined) parts.push(last)
-  return parts.map((part, at) => (/^\d+$/.test(part) ? `[${part}]` : at === 0 ? part : `.${part}`)).join('')
-}
-
-function parseConfigFile(text: string, path: string): ConfigFile {
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : ''
-    throw invalid('config', `file ${path} is not valid JSON (${reason}). Correct it and start again.`)
-  }
-  if (Value.Check(fileSchema, value)) return value
-  const errors = Value.Errors(fileSchema, value)
-  for (const error of errors) {
-    if (error.keyword === 'additionalProperties') {
-      const [name] = error.params.additionalProperties
-      throw invalid(memberOf(error.instancePath, name), `is not known here. Remove it, or check its spelling.`)
-    }
-    if (error.keyword === 'required') {
-      const [name] = error.params.requiredProperties
-      throw invalid(memberOf(error.instancePath, name), 'is missing. Add it.')
-    }
-  }
-  const [first] = errors
-  const member = memberOf(first?.instancePath ?? '') || 'config'
-  const allowed = first?.keyword === 'enum' ? `: ${first.params.allowedValues.join(', ')}` : ''
-  throw invalid(member, `${first?.message ?? 'is not valid'}${allowed}. Correct it in ${path} and start again.`)
 }
 
 /** Folders that the configuration names are relative to the file that names them, the others to the data folder. */
@@ -353,17 +204,6 @@ function checkIssuers(issuers: readonly OutsideIssuer[]): void {
 function parseLogLevel(text: string): LogLevel {
   if (text === 'debug' || text === 'info' || text === 'warn' || text === 'error' || text === 'silent') return text
   throw invalid('logLevel', `is '${text}'. Choose debug, info, warn, error or silent.`)
-}
-
-async function readConfigFile(path: string): Promise<ConfigFile> {
-  let text: string
-  try {
-    text = await readFile(path, 'utf8')
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable'
-    throw invalid('config', `file ${path} cannot be read (${code}). Check the path given with --config.`)
-  }
-  return parseConfigFile(text, path)
 }
 
 /**
