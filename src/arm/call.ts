@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Problem } from '../base/problem.ts'
 import { baseUrlOf, queryOf } from '../http/request-facts.ts'
@@ -18,7 +19,7 @@ export interface Call {
   readonly path: string
   readonly params: Readonly<Record<string, string>>
   readonly query: Readonly<Record<string, string>>
-  readonly headers: Readonly<Record<string, string>>
+  readonly headers: IncomingHttpHeaders
   readonly apiVersion: string
   readonly body: unknown
   readonly caller: CallerFacts
@@ -33,6 +34,8 @@ export interface Answer {
   readonly status: number
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: unknown
+  /** The body as it is sent, where it is written already. */
+  readonly text?: string
 }
 
 /** Wraps a protocol function as a Fastify handler: who calls first, then the api-version, then the function. */
@@ -46,8 +49,9 @@ export function handler(engine: Engine, run: (call: Call) => Promise<Answer>) {
     })
     void reply.code(answer.status)
     if (answer.headers) void reply.headers(answer.headers)
-    if (answer.body === undefined) await reply.send()
-    else await reply.type('application/json; charset=utf-8').send(JSON.stringify(answer.body))
+    const text = answer.text ?? (answer.body === undefined ? undefined : JSON.stringify(answer.body))
+    if (text === undefined) await reply.send()
+    else await reply.type('application/json; charset=utf-8').send(text)
   }
 }
 
@@ -66,22 +70,32 @@ async function readCall(engine: Engine, request: FastifyRequest, reply: FastifyR
   if (!apiVersion) throw armProblems.MissingApiVersionParameter({})
   const params = request.params as Record<string, string>
   for (const value of Object.values(params)) checkSegment(value)
-  const gone = new AbortController()
-  reply.raw.once('close', () => gone.abort(new Error('the client closed the connection')))
+  let signal: AbortSignal | undefined
   return {
     requestId: request.id,
     method: request.method,
     path: request.url.split('?', 1)[0] ?? '',
     params,
     query,
-    headers: singleHeaders(request),
+    headers: request.headers,
     apiVersion,
     body: request.body,
     caller,
     baseUrl,
     nowMs: engine.clock.now(),
-    signal: gone.signal,
+    get signal() {
+      return (signal ??= signalOf(reply))
+    },
   }
+}
+
+/** Aborted when the client goes before it is answered. Made for whoever asks: few requests take long enough. */
+function signalOf({ raw }: FastifyReply): AbortSignal {
+  const gone = new AbortController()
+  const leave = (): void => gone.abort(new Error('the client closed the connection'))
+  if (raw.closed) leave()
+  else raw.once('close', leave)
+  return gone.signal
 }
 
 async function authenticate(
@@ -128,12 +142,6 @@ function checkSegment(value: string): void {
   if (/[\u0000-\u001f\u007f]/.test(value)) throw armProblems.InvalidResourceName({ name: JSON.stringify(value) })
 }
 
-function singleHeaders(request: FastifyRequest): Readonly<Record<string, string>> {
-  const single: Record<string, string> = Object.create(null)
-  for (const [name, value] of Object.entries(request.headers)) if (typeof value === 'string') single[name] = value
-  return single
-}
-
 /** A named part of the path; the routes guarantee that it is there. */
 export function param(call: Call, name: string): string {
   const value = call.params[name]
@@ -164,7 +172,9 @@ export function requestContext(
     baseUrl: call.baseUrl,
     nowMs: call.nowMs,
     query: call.query,
-    signal: call.signal,
+    get signal() {
+      return call.signal
+    },
     authorize: (action, scope) => authorizeLinked(engine, call.caller, own, { action, scope }),
   }
 }

@@ -1,29 +1,39 @@
-import type { JsonObject } from '../base/json.ts'
 import { permissionOf } from '../contract/permissions.ts'
 import type { ResourceTypeDeclaration } from '../contract/resource-type.ts'
+import { noMemo } from '../db/read-memo.ts'
 import { resourceProblems } from '../resources/problems.ts'
 import { pageChildren, pageResources, type PageQuery } from '../resources/resource.rows.ts'
 import type { Resource } from '../resources/resource.ts'
 import { listSubscriptions } from '../resources/subscription.rows.ts'
 import { getSubscription, param, requestContext, type Answer, type Call } from './call.ts'
 import { quoteEtag } from './conditions.ts'
-import { showResource } from './show-resource.ts'
+import { resourceText, showResource } from './show-resource.ts'
 import { splitType, type Engine } from './engine.ts'
 import { nextLink, readSkipToken } from './paging.ts'
 import { armProblems } from './problems.ts'
 import { sightOf } from './sight.ts'
-import { admit, checkApiVersion, findTarget, getResourceGroup, getTarget, type Target } from './target.ts'
+import {
+  admit,
+  checkApiVersion,
+  findShownTarget,
+  getResourceGroup,
+  getTarget,
+  sizeOfRow,
+  type Target,
+} from './target.ts'
 import { resourceGroupKey } from '../base/arm-id.ts'
 
 export async function readResource(engine: Engine, call: Call, type: ResourceTypeDeclaration): Promise<Answer> {
   const permission = permissionOf(type, 'read')
   const target = await admit(engine, call, type, permission)
   checkQueryWords(type, call)
-  const resource = await getTarget(engine, target)
+  const resource = await getTarget(engine, target, findShownTarget)
+  const headers = { etag: quoteEtag(resource.etag) }
   const context = requestContext(engine, call, { action: permission, scope: target.id.id })
   const shown = await engine.behaviour(type.type)?.show?.(resource, context)
-  const body = showResource(type, call.apiVersion, resource, shown, call.query)
-  return { status: 200, headers: { etag: quoteEtag(resource.etag) }, body }
+  if (shown !== undefined && shown !== resource.properties)
+    return { status: 200, headers, body: showResource(type, call.apiVersion, resource, shown, call.query) }
+  return { status: 200, headers, text: resourceText(type, call.apiVersion, resource, call.query) }
 }
 
 /** HEAD asks only whether it is there: 204, or the problem of a GET without its body. */
@@ -57,18 +67,18 @@ export async function listUnderParent(
   const after = readSkipToken(call, parent.id.key)
   const afterName = after?.slice(after.lastIndexOf('/') + 1)
   const limit = engine.pageSize
-  const found = await pageChildren(engine.db, {
-    parentKey: parent.id.key,
-    type: type.type,
-    afterName,
-    limit: limit + 1,
-  })
+  const { memo = noMemo } = engine
+  const found = await memo(
+    `children ${parent.id.key} ${type.type} ${afterName ?? ''}`,
+    () => pageChildren(engine.db, { parentKey: parent.id.key, type: type.type, afterName, limit: limit + 1 }),
+    (rows) => rows.reduce((sum, row) => sum + sizeOfRow(row), 0),
+  )
   const page = found.slice(0, limit)
   return listAnswer(engine, call, type, page, found.length > limit ? page.at(-1)?.key : undefined)
 }
 
 async function checkParentExists(engine: Engine, parent: Target): Promise<void> {
-  if (await findTarget(engine, parent)) return
+  if (await findShownTarget(engine, parent)) return
   const { type, names } = parent.id
   throw resourceProblems.ResourceNotFound({ type, names, resourceGroup: parent.resourceGroup })
 }
@@ -164,18 +174,9 @@ export function listAnswer(
   resources: readonly Resource[],
   lastKey: string | undefined,
 ): Answer {
-  const value = resources.map((row) => withUpperGroup(showResource(type, call.apiVersion, row, undefined, call.query)))
-  return { status: 200, body: { value, ...(lastKey === undefined ? {} : { nextLink: nextLink(call, lastKey) }) } }
-}
-
-/** Lists show the resource group of an id in upper case, single GETs do not (behaviour.md L, contract.md section 5). */
-export function withUpperGroup(body: JsonObject): JsonObject {
-  const { id } = body
-  if (typeof id !== 'string') return body
-  const parts = id.split('/')
-  // A group's own id ends there and keeps its spelling.
-  if (parts.length < 6) return body
-  return { ...body, id: parts.map((part, index) => (index === 4 ? part.toUpperCase() : part)).join('/') }
+  const value = resources.map((row) => resourceText(type, call.apiVersion, row, call.query, true)).join(',')
+  const next = lastKey === undefined ? '' : `,"nextLink":${JSON.stringify(nextLink(call, lastKey))}`
+  return { status: 200, text: `{"value":[${value}]${next}}` }
 }
 
 /** The parent's own declaration: `galleries` for `galleries/images`. */

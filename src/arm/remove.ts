@@ -42,7 +42,7 @@ export interface RemovalRequest {
   readonly requestId: string
   readonly caller: CallerFacts
   readonly nowMs: number
-  readonly headers: Readonly<Record<string, string>>
+  readonly headers: Call['headers']
   readonly signal: AbortSignal
 }
 

@@ -83,9 +83,24 @@ export async function findTarget(engine: Engine, target: Target): Promise<Resour
   return found?.type === target.type.type ? found : undefined
 }
 
+/** The row of the target for whoever only shows it: read once as long as nothing is committed. */
+export function findShownTarget(engine: Engine, target: Target): Promise<Resource | undefined> {
+  const { memo = noMemo } = engine
+  return memo(`shown ${target.type.type} ${target.id.key}`, () => findTarget(engine, target), sizeOfRow)
+}
+
+/** About how many characters a row holds. */
+export function sizeOfRow(row: Resource | undefined): number {
+  return row === undefined ? 0 : 2 * JSON.stringify(row).length
+}
+
 /** Throws ResourceNotFound, or ResourceGroupNotFound for a group. */
-export async function getTarget(engine: Engine, target: Target): Promise<Resource> {
-  const found = await findTarget(engine, target)
+export async function getTarget(
+  engine: Engine,
+  target: Target,
+  find: typeof findTarget = findTarget,
+): Promise<Resource> {
+  const found = await find(engine, target)
   if (found) return found
   const { resourceGroup, id } = target
   if (target.type.type === resourceGroupType) throw resourceProblems.ResourceGroupNotFound({ resourceGroup })

@@ -58,8 +58,16 @@ suite('what was read is kept until something is committed', () => {
   })
 
   test('not more than the limit is kept', async () => {
-    const memo = createReadMemo(database, 2)
+    const memo = createReadMemo(database, 1_000)
     for (const key of ['f', 'g', 'h']) await memo(key, async () => 1)
+    assert.equal(await memo('f', async () => 2), 1)
+    await memo('i', async () => 1)
     assert.equal(await memo('f', async () => 2), 2)
+    await memo(
+      'large',
+      async () => 1,
+      () => 1_000,
+    )
+    assert.equal(await memo('f', async () => 3), 3)
   })
 })

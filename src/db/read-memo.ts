@@ -1,26 +1,37 @@
+import { MiB } from '../base/units.ts'
+
 /** What a memo asks its database: another number after every commit, by this process or another. */
 export interface Revised {
   revision(): number
 }
 
-/** Answers what `read` answered, as long as nothing was committed since. */
-export type ReadMemo = <T>(key: string, read: () => Promise<T>) => Promise<T>
+/**
+ * Answers what `read` answered, as long as nothing was committed since. `sizeOf` is about how many characters an answer
+ * holds, where that is more than a few.
+ */
+export type ReadMemo = <T>(key: string, read: () => Promise<T>, sizeOf?: (answer: T) => number) => Promise<T>
 
 /** Reads every time: for databases that cannot tell whether anything was committed. */
 export const noMemo: ReadMemo = (_key, read) => read()
 
+/** What an answer counts for by itself: its key, and the memory of a small object. */
+const smallSize = 256
+
 /**
- * Keeps the answers of reads that every request repeats (the subscription, the caller's rights) until anything at all is
- * committed: asking for the revision costs 2 µs, so an answer is never older than the question. What is kept must not
- * be changed by whoever gets it. `key` names the question; at most `limit` answers are kept.
+ * Keeps the answers of reads that every request repeats (the subscription, the caller's rights, the row that is shown)
+ * until anything at all is committed: asking for the revision costs 5 µs, so an answer is never older than the question.
+ * What is kept must not be changed by whoever gets it. `key` names the question; answers of about `limit` characters in
+ * all are kept.
  */
-export function createReadMemo(database: Revised, limit = 10_000): ReadMemo {
+export function createReadMemo(database: Revised, limit = 16 * MiB): ReadMemo {
   let revision = -1
   let kept = new Map<string, Promise<unknown>>()
-  return async <T>(key: string, read: () => Promise<T>): Promise<T> => {
+  let size = 0
+  return async <T>(key: string, read: () => Promise<T>, sizeOf?: (answer: T) => number): Promise<T> => {
     const now = database.revision()
-    if (now !== revision || kept.size >= limit) {
+    if (now !== revision || size >= limit) {
       revision = now
+      size = 0
       // A new map, not an emptied one: a read that is still under way must not land among newer answers.
       kept = new Map()
     }
@@ -29,8 +40,15 @@ export function createReadMemo(database: Revised, limit = 10_000): ReadMemo {
     const own = kept
     const reading = read()
     own.set(key, reading)
-    // A failure is asked again.
-    reading.catch(() => own.delete(key))
-    return reading
+    size += smallSize
+    try {
+      const answer = await reading
+      if (sizeOf && own === kept) size += sizeOf(answer)
+      return answer
+    } catch (error) {
+      // A failure is asked again.
+      own.delete(key)
+      throw error
+    }
   }
 }

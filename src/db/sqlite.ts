@@ -125,11 +125,12 @@ export async function openSqlite({ path, clock, busyTimeoutMs }: SqliteOptions):
   const turnstile = createTurnstile(clock, busyTimeoutMs)
   // Of the reading handle: it changes when any other connection commits, this process's writer among them.
   const dataVersion = reader?.database.prepare('pragma data_version')
+  const revision = rememberForThisTurn(() => Number(dataVersion?.get()?.['data_version']))
   let asked = 0
   let open = true
   return {
     dialect: {
-      createDriver: () => createDriver({ writer, reader, turnstile, patiently }),
+      createDriver: () => createDriver({ writer, reader, turnstile, patiently, onCommit: revision.forget }),
       createQueryCompiler: () => new SqliteQueryCompiler(),
       createIntrospector: (db) => new SqliteIntrospector(db),
       createAdapter: () => ({
@@ -146,7 +147,7 @@ export async function openSqlite({ path, clock, busyTimeoutMs }: SqliteOptions):
       const verdict = String(row?.['quick_check'] ?? 'no answer')
       return verdict === 'ok' ? undefined : verdict
     },
-    revision: () => (dataVersion ? Number(dataVersion.get()?.['data_version']) : (asked += 1)),
+    revision: () => (dataVersion ? revision.get() : (asked += 1)),
     async close() {
       if (!open) return
       open = false
@@ -158,11 +159,32 @@ export async function openSqlite({ path, clock, busyTimeoutMs }: SqliteOptions):
   }
 }
 
+/**
+ * Asks once for everything that runs before the event loop goes on: nobody outside of this process can have been told of a
+ * commit and have asked us since. Whoever commits in this process calls `forget`.
+ */
+function rememberForThisTurn(ask: () => number): { get(): number; forget(): void } {
+  let known: number | undefined
+  const forget = (): void => void (known = undefined)
+  return {
+    forget,
+    get() {
+      if (known === undefined) {
+        known = ask()
+        // Runs when no promise of this turn is left to go on.
+        process.nextTick(forget)
+      }
+      return known
+    },
+  }
+}
+
 interface DriverParts {
   readonly writer: Handle
   readonly reader: Handle | undefined
   readonly turnstile: Turnstile
   readonly patiently: Patiently
+  onCommit(): void
 }
 
 /** What Kysely holds from `acquireConnection` to `releaseConnection`: a statement's or a transaction's view of both handles. */
@@ -201,7 +223,7 @@ function createDriver(parts: DriverParts): Driver {
 
 type Compile = QueryCompiler['compileQuery']
 
-function createSession({ writer, reader, turnstile, patiently }: DriverParts): Session {
+function createSession({ writer, reader, turnstile, patiently, onCommit }: DriverParts): Session {
   let inTransaction = false
 
   const execute = async <R>(query: CompiledQuery): Promise<QueryResult<R>> => {
@@ -219,6 +241,7 @@ function createSession({ writer, reader, turnstile, patiently }: DriverParts): S
       await setImmediate()
       return await patiently(() => writer.run<R>(query))
     } finally {
+      onCommit()
       turnstile.leave()
     }
   }
@@ -249,6 +272,7 @@ function createSession({ writer, reader, turnstile, patiently }: DriverParts): S
         if (writer.database.isTransaction) writer.database.exec('rollback')
       } finally {
         inTransaction = false
+        onCommit()
         turnstile.leave()
       }
     },
