@@ -11,7 +11,6 @@ import { settleResource } from '../resources/settle.rows.ts'
 import { insertSubscription } from '../resources/subscription.rows.ts'
 import { createWork } from '../work/engine.ts'
 import type { Workflow } from '../work/workflow.ts'
-import { completeAtOnceWorkflow } from './complete-at-once.ts'
 import type { ArmOptions, Engine } from './engine.ts'
 import { registerArm } from './register.ts'
 import { deleteResourceGroupWorkflow } from './resource-groups.ts'
@@ -57,7 +56,7 @@ export async function startArm(options: TestArmOptions = {}) {
     owner: 'test',
     pollMs: 50,
     onSettled: settleResource,
-    workflows: [completeAtOnceWorkflow, deleteResourceGroupWorkflow(getEngine), ...(options.workflows ?? [])],
+    workflows: [deleteResourceGroupWorkflow(getEngine), ...(options.workflows ?? [])],
   })
   engine = registerArm(http.app, {
     types: options.types ?? resourceTypes,

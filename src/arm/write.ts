@@ -96,7 +96,8 @@ export async function startWork(
   intent: 'create' | 'update' | 'delete' | 'action',
   start: StartWork,
 ): Promise<void> {
-  await engine.work.start(tx, {
+  const { work } = engine
+  const request = {
     id: call.requestId,
     workflow: start.workflow,
     resourceKey: resource.key,
@@ -105,7 +106,8 @@ export async function startWork(
     location: resource.location,
     createdBy: call.caller.objectId,
     input: start.input,
-  })
+  }
+  await (start === completeAtOnce ? work.startDone(tx, request) : work.start(tx, request))
 }
 
 /**

@@ -8,7 +8,6 @@ import { regionDirectory, storagePlaces } from '../base/region.ts'
 import { GiB } from '../base/units.ts'
 import { dropAccessBelow, dropAssignmentsOfPrincipal } from '../access/assignment.rows.ts'
 import { ensureOwner, grantOwner } from '../access/grant.ts'
-import { completeAtOnceWorkflow } from '../arm/complete-at-once.ts'
 import { openDiskImage } from '../blocks/open-disk-image.ts'
 import { createCompute } from '../compute/compute.ts'
 import type { Compute } from '../compute/compute.ts'
@@ -299,7 +298,6 @@ function createWorkEngine(
       if (isRemoved) await dropAccessBelow(tx, operation.resourceKey)
     },
     workflows: [
-      completeAtOnceWorkflow,
       publishVersion(gallery),
       retireVersion(gallery),
       verifyVersion(gallery),

@@ -109,6 +109,13 @@ export function createWork(options: WorkOptions): WorkEngine {
       await insertOperation(tx, operation)
       return operation
     },
+    async startDone(tx, request) {
+      const nowMs = clock.now()
+      const operation: Operation = { ...newOperation(request, nowMs), state: 'Succeeded', endedMs: nowMs }
+      await insertOperation(tx, operation)
+      await options.onSettled?.(tx, operation, { state: 'Succeeded' })
+      return operation
+    },
     find: (id) => findOperation(db, id),
     findRunning: (resourceKey) => findRunningOperation(db, resourceKey),
     async cancel(tx, id) {

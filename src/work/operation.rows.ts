@@ -38,7 +38,7 @@ function parseOperation(row: Selectable<OperationTable>): Operation {
   }
 }
 
-/** A new operation, due at once. Throws on a second one with the same id. */
+/** A new operation, due at once, or one that is over already. Throws on a second one with the same id. */
 export async function insertOperation(db: DbOrTx, operation: Operation): Promise<void> {
   await db
     .insertInto('operation')
@@ -64,7 +64,7 @@ export async function insertOperation(db: DbOrTx, operation: Operation): Promise
       due_ms: operation.createdMs,
       cancel_requested: 0,
       created_ms: operation.createdMs,
-      ended_ms: null,
+      ended_ms: operation.endedMs ?? null,
     })
     .execute()
 }

@@ -77,6 +77,11 @@ export interface StartOperation {
 export interface Work {
   /** Stores the operation with the caller's transaction: it exists exactly if the resource's change does. */
   start(tx: Tx, request: StartOperation): Promise<Operation>
+  /**
+   * Stores an operation that is over already, Succeeded: what it stands for is true with the caller's transaction. Its
+   * `workflow` only names it. Settles the resource like any other end.
+   */
+  startDone(tx: Tx, request: StartOperation): Promise<Operation>
   /** Call after the transaction committed: wakes the runner instead of waiting for its next poll. */
   wake(): void
   find(id: string): Promise<Operation | undefined>
