@@ -38,10 +38,13 @@ export interface Answer {
   readonly text?: string
 }
 
-/** Wraps a protocol function as a Fastify handler: who calls first, then the api-version, then the function. */
-export function handler(engine: Engine, run: (call: Call) => Promise<Answer>) {
+/**
+ * Wraps a protocol function as a Fastify handler: who calls first, then the api-version, then the function. `isRead`: a
+ * question, though it is asked with POST.
+ */
+export function handler(engine: Engine, run: (call: Call) => Promise<Answer>, isRead = false) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
-    const answer = await recordCall(engine, request, reply, async (admitted) => {
+    const answer = await recordCall(engine, request, reply, isRead, async (admitted) => {
       const call = await readCall(engine, request, reply)
       admitted(call.caller)
       checkRate(engine, call, reply)

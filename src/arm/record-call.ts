@@ -12,17 +12,18 @@ interface Answered {
 }
 
 /**
- * Serves a request and tells the activity log of it, refused or not, unless it only reads. What is told comes from the
+ * Serves a request and tells the activity log of it, refused or not, unless it only reads (`isRead`, for a POST). What is told comes from the
  * method, the path and the answer's outcome: bodies, queries and tokens are never looked at.
  */
 export async function recordCall<Answer extends Answered>(
   engine: Engine,
   request: FastifyRequest,
   reply: FastifyReply,
+  isRead: boolean,
   serve: (admitted: (caller: CallerFacts) => void) => Promise<Answer>,
 ): Promise<Answer> {
   const { activity, clock } = engine
-  if (!activity || request.method === 'GET' || request.method === 'HEAD') return serve(() => {})
+  if (!activity || isRead || request.method === 'GET' || request.method === 'HEAD') return serve(() => {})
   let facts = factsOf(engine, request, reply)
   const admitted = (caller: CallerFacts): void => {
     facts = { ...facts, tenantId: caller.tenantId, caller: callerOf(caller) }

@@ -35,8 +35,8 @@ const groupPath = `${subscriptionPath}/resourceGroups/:resourceGroup`
  */
 export function registerArm(app: FastifyInstance, options: ArmOptions): Engine {
   const engine = createEngine(options)
-  const route: Routes = (method, url, run) => {
-    app.route({ method: typeof method === 'string' ? method : [...method], url, handler: handler(engine, run) })
+  const route: Routes = (method, url, run, isRead) => {
+    app.route({ method: typeof method === 'string' ? method : [...method], url, handler: handler(engine, run, isRead) })
   }
   addSubscriptionRoutes(engine, route)
   for (const add of [
@@ -104,8 +104,10 @@ function addTypeRoutes(engine: Engine, type: ResourceTypeDeclaration, route: Rou
     route('GET', `${subscriptionPath}/providers/${namespace}/${path}`, (call) => listByType(engine, call, type))
     route('GET', `/providers/${namespace}/${path}`, (call) => listEverywhere(engine, call, type))
   }
-  for (const action of type.actions)
-    route(action.method ?? 'POST', `${itemUrl}/${action.name}`, (call) => runAction(engine, call, type, action))
+  for (const action of type.actions) {
+    const isRead = action.permission.endsWith('/read')
+    route(action.method ?? 'POST', `${itemUrl}/${action.name}`, (call) => runAction(engine, call, type, action), isRead)
+  }
 }
 
 function addProxyRoutes(engine: Engine, proxy: Proxy, route: Routes): void {

@@ -72,6 +72,8 @@ suite('the activity log', () => {
       authorization: 'Bearer eyJhbGciOi.bad.token',
     })
     await wire.arm.call('GET', wire.at('galleries/nothere'))
+    // A question, though it is asked with POST.
+    await wire.arm.call('POST', wire.at('galleries/nothere/images/i/resolveLatest'), { location: 'westeurope' })
     const failed = await events(" and resourceGroupName eq 'WIRE' and status eq 'Failed'")
     assert.deepEqual(failed.map((event) => [event.subStatus.value, event.caller ?? '', event.level]).toReversed(), [
       ['NotFound', wire.server.env.clientId, 'Error'],

@@ -83,6 +83,17 @@ suite('image versions on the wire', () => {
     assert.equal(list.value?.[0]?.properties?.replicationStatus, undefined, 'lists have none')
   })
 
+  test('a change without work is done at once: tags change twice in a row, each answer with its own ended operation', async () => {
+    for (const tag of ['one', 'two']) {
+      const answer = await wire.arm.call('PATCH', at('d/versions/1.0.0'), { tags: { tag } })
+      assert.deepEqual([answer.status, answer.body.properties?.provisioningState], [200, 'Updating'])
+      const { body } = await wire.arm.call('GET', answer.headers.get('azure-asyncoperation') ?? '')
+      assert.deepEqual([body.name, body.status], [answer.headers.get('x-ms-request-id'), 'Succeeded'])
+      assert.equal((await get('d/versions/1.0.0')).provisioningState, 'Succeeded')
+    }
+    assert.deepEqual((await wire.arm.call('GET', at('d/versions/1.0.0'))).body.tags, { tag: 'two' })
+  })
+
   test('progress is true while it works: never back, 100 only where it is complete', async () => {
     const big = await wire.blob('big.vhd', fixedVhd(someDisk(128)))
     const created = await wire.arm.call(
