@@ -50,13 +50,19 @@ export interface AccessParts extends AccessDependencies {
 export function createAccess(deps: AccessDependencies): Access & { readonly parts: AccessParts } {
   const { memo = noMemo } = deps
   const parts: AccessParts = { ...deps, memo, findIndex: createIndexes(deps.db, memo) }
+  const may = async (caller: CallerFacts, action: string, scope: string): Promise<boolean> => {
+    const index = await parts.findIndex(caller.tenantId)
+    return decideAt(index, await principalIdsOf(parts, caller), action, scope).allowed
+  }
   return {
     parts,
     async authorize(caller, action, scope) {
       await checkTenant(parts, caller, scope)
-      const index = await parts.findIndex(caller.tenantId)
-      const principalIds = await principalIdsOf(parts, caller)
-      if (!decideAt(index, principalIds, action, scope).allowed)
+      const { tenantId, objectId, groupIds } = caller
+      const ask = (): Promise<boolean> => may(caller, action, scope)
+      // Groups that the token states are not in the database.
+      const isAllowed = await (groupIds ? ask() : memo(`may ${tenantId} ${objectId} ${action} ${scope}`, ask))
+      if (!isAllowed)
         throw accessProblems.AuthorizationFailed({ name: caller.name, objectId: caller.objectId, action, scope })
     },
     async rightsOf(caller) {

@@ -163,7 +163,7 @@ export async function openSqlite({ path, clock, busyTimeoutMs }: SqliteOptions):
  * Asks once for everything that runs before the event loop goes on: nobody outside of this process can have been told of a
  * commit and have asked us since. Whoever commits in this process calls `forget`.
  */
-function rememberForThisTurn(ask: () => number): { get(): number; forget(): void } {
+function rememberForThisTurn(ask: () => number): { readonly get: () => number; readonly forget: () => void } {
   let known: number | undefined
   const forget = (): void => void (known = undefined)
   return {
@@ -184,7 +184,7 @@ interface DriverParts {
   readonly reader: Handle | undefined
   readonly turnstile: Turnstile
   readonly patiently: Patiently
-  onCommit(): void
+  readonly onCommit: () => void
 }
 
 /** What Kysely holds from `acquireConnection` to `releaseConnection`: a statement's or a transaction's view of both handles. */

@@ -126,13 +126,15 @@ function addHooks(app: FastifyInstance, options: HttpServerOptions, clock: Clock
     setUsualHeaders(request, reply, clock.now())
     checkRequestForm(request)
   })
-  app.addHook('onSend', async (_request, reply) => {
+  app.addHook('onSend', (_request, reply, _payload, done) => {
     if (isClosing()) reply.header('connection', 'close')
+    done()
   })
-  app.addHook('onResponse', async (request, reply) => {
+  app.addHook('onResponse', (request, reply, done) => {
+    const { id: requestId, method } = request
     const elapsedMs = Math.round(reply.elapsedTime)
-    const fields = { requestId: request.id, method: request.method, path: pathOf(request), elapsedMs }
-    logger.debug({ ...fields, status: reply.statusCode }, 'request answered')
+    logger.debug({ requestId, method, path: pathOf(request), elapsedMs, status: reply.statusCode }, 'request answered')
+    done()
   })
   app.setErrorHandler((error, request, reply) => {
     sendProblem(reply, request, problemOfError(error), logger)
