@@ -147,6 +147,7 @@ if mount -t vfat -o sync,iocharset=ascii $disk /disk || mount -t vfat -o sync $d
   disks=
   for d in /sys/block/vd* /sys/block/sd*; do [ -e $d/size ] && disks="$disks $(basename $d)=$(cat $d/size)"; done
   echo "goldleaf-guest disks:$disks"
+  [ -d /sys/class/net/eth0 ] && ifconfig eth0 169.254.0.16 netmask 255.255.0.0 up
   for d in /sys/block/vd*; do
     [ "$(cat $d/serial 2>/dev/null)" = goldleaf-apps ] || continue
     mount -t vfat -o ro,iocharset=ascii /dev/$(basename $d) /apps || mount -t vfat -o ro /dev/$(basename $d) /apps
@@ -154,7 +155,6 @@ if mount -t vfat -o sync,iocharset=ascii $disk /disk || mount -t vfat -o sync $d
     umount /apps
   done
   if [ -f /disk/ASK.TXT ] && [ -d /sys/class/net/eth0 ]; then
-    ifconfig eth0 169.254.0.16 netmask 255.255.0.0 up
     while read address; do
       echo "goldleaf-guest answer: $(wget -q -O - --header Metadata:true "$address" 2>&1)"
     done </disk/ASK.TXT
@@ -170,7 +170,7 @@ while :; do setsid cttyhack sh; sleep 1; done
 const powerButtonScript = '#!/bin/sh\nsync\numount /disk\npoweroff -f\n'
 
 const applets = `acpid basename cat cp cttyhack dirname echo head insmod ls mkdir mount poweroff reboot rm sed setsid sh
-sleep sync umount dd md5sum`.split(/\s+/)
+sleep sync tail timeout umount wget dd md5sum`.split(/\s+/)
 
 async function cachedInitramfs(kernel: Kernel): Promise<string> {
   const busybox = await readFile(findTool('busybox') ?? '')

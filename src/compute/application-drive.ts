@@ -70,11 +70,13 @@ function contentsOf(applications: readonly VmApplication[]): readonly Content[] 
   const text = (name: string, value: string): Content => ({ name, from: Buffer.from(value) })
   const numbered = applications.map((application, index) => ({ application, n: String(index + 1).padStart(2, '0') }))
   const own = numbered.flatMap(({ application, n }): Content[] => {
-    const { name, version, packageName, configurationName, rerun, install, update, remove, configuration } = application
+    const { name, version, packageName, configurationName, rerun, order, install, update, remove, configuration } =
+      application
+    const facts = [name, version, packageName, configurationName, rerun ? 'Rerun' : 'None', order ?? '']
     const command = (action: string, value: string | undefined): Content[] =>
       value === undefined ? [] : [text(`${n}-${action}`, `${value}\n`)]
     return [
-      text(`${n}-info`, `${[name, version, packageName, configurationName, rerun ? 'Rerun' : 'None'].join('\n')}\n`),
+      text(`${n}-info`, `${facts.join('\n')}\n`),
       ...command('install', install),
       ...command('update', update),
       ...command('remove', remove),
@@ -97,7 +99,7 @@ function manifest(applications: readonly VmApplication[]): string {
   const shown = applications.map(({ versionId, order, install, update, remove, ...rest }, index) => ({
     number: String(index + 1).padStart(2, '0'),
     versionId,
-    order,
+    ...(order === undefined ? {} : { order }),
     packageFileName: rest.packageName,
     packageBytes: rest.package.sizeBytes,
     ...(rest.configuration === undefined ? {} : { configFileName: rest.configurationName }),

@@ -31,6 +31,8 @@ export const idOf = (type: string, name: string): string => `${group}/providers/
 /** A provider that runs nothing, and remembers. */
 export interface FakeProvider extends HypervisorProvider {
   readonly started: VmSpec[]
+  /** The first. */
+  readonly whenStarted: Promise<VmSpec>
   readonly running: Set<string>
   /** Lets a machine end by itself. */
   end(vmKey: string, why: VmExit['why']): void
@@ -41,12 +43,14 @@ export function fakeProvider(): FakeProvider {
   const running = new Set<string>()
   const listeners: ((exit: VmExit) => void)[] = []
   const started: VmSpec[] = []
+  const first = Promise.withResolvers<VmSpec>()
   let failure: Error | undefined
   const end = (vmKey: string, why: VmExit['why']): void => {
     if (running.delete(vmKey)) for (const listener of listeners) listener({ vmKey, why, said: '' })
   }
   return {
     started,
+    whenStarted: first.promise,
     running,
     end,
     failNextStart: (error) => void (failure = error),
@@ -56,6 +60,7 @@ export function fakeProvider(): FakeProvider {
       if (error) throw error
       started.push(spec)
       running.add(spec.vmKey)
+      first.resolve(spec)
     },
     stop: async (vmKey) => end(vmKey, 'asked'),
     state: (vmKey) => (running.has(vmKey) ? 'running' : 'stopped'),
@@ -143,6 +148,7 @@ export function contextOf(query: Record<string, string> = {}): RequestContext {
 export async function createWorld(
   makeProvider: (folder: string) => HypervisorProvider,
   logger: Logger = silentLogger,
+  given: Partial<ComputeDependencies> = {},
 ): Promise<World> {
   await using stack = new AsyncDisposableStack()
   const folder = await mkdtemp(join(tmpdir(), 'goldleaf-compute-'))
@@ -175,6 +181,7 @@ export async function createWorld(
     checkAccessProfile: () => Promise.reject(new Error('this room has no access profiles')),
     readBlob: () => Promise.reject(new Error('this room has no blobs')),
     requestSweep: () => {},
+    ...given,
   }
   const compute = stack.use(await createCompute(deps))
   const work = createWork({

@@ -17,12 +17,16 @@ export interface ComputeLimits {
   readonly maximumMemoryMiB: number
   /** How long a guest may take to shut down by itself before the plug is pulled. */
   readonly shutdownGraceMs: number
+  /** How long an operation waits for applications whose failure is its own. */
+  readonly applicationTimeoutMs: number
 }
 
 export const defaultComputeLimits: ComputeLimits = {
   maximumCpus: 1,
   maximumMemoryMiB: 256,
   shutdownGraceMs: 20_000,
+  // Azure's, of a machine's extensions.
+  applicationTimeoutMs: 90 * 60_000,
 }
 
 /** What this room stands on; only the wiring makes one. */

@@ -2,8 +2,9 @@ import { formatArmTime } from '../base/clock.ts'
 import type { JsonObject } from '../base/json.ts'
 import type { Resource } from '../resources/resource.ts'
 import type { VmState } from './provider.ts'
-import { describeApplications } from './vm-applications.ts'
+import { describeApplications, type ApplicationReport } from './application-reports.ts'
 import type { VmFacts } from './vm-facts.ts'
+import { vmProperties } from './vm-properties.ts'
 
 /** Azure's words for what a machine does (ComputeRP, InstanceViewStatus). */
 const displayStatus = {
@@ -27,17 +28,21 @@ export function powerWord(facts: VmFacts, state: VmState, isAtWork: boolean): Po
 export interface InstanceFacts {
   readonly facts: VmFacts
   readonly state: VmState
+  /** What the guest said of its applications. */
+  readonly reports: readonly ApplicationReport[]
   /** Signed, where the caller gets one. */
   readonly serialLogAddress: string | undefined
 }
 
-export function instanceView(vm: Resource, { facts, state, serialLogAddress }: InstanceFacts): JsonObject {
+export function instanceView(vm: Resource, { facts, state, reports, serialLogAddress }: InstanceFacts): JsonObject {
   const power = powerWord(facts, state, vm.operationId !== undefined)
   const time = formatArmTime(vm.changedMs)
+  const osType = vmProperties(vm).storageProfile?.osDisk?.osType ?? ''
+  const extensions = describeApplications(facts.applications ?? [], reports, osType)
   return {
     hyperVGeneration: facts.generation,
     ...(serialLogAddress === undefined ? {} : { bootDiagnostics: { serialConsoleLogBlobUri: serialLogAddress } }),
-    ...((facts.applications ?? []).length === 0 ? {} : { extensions: describeApplications(facts.applications ?? []) }),
+    ...(extensions.length === 0 ? {} : { extensions }),
     statuses: [
       { ...provisioningStatus(vm), time },
       ...(facts.isGeneralized ? [{ code: 'OSState/generalized', level: 'Info', displayStatus: 'VM generalized' }] : []),

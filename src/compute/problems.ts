@@ -74,6 +74,37 @@ export const computeProblems = defineProblems({
       `The bytes of an application of this virtual machine (${f.names}) are no longer in its region. ` +
       `Its version was deleted while the machine was being written; name another version in applicationProfile.`,
   },
+  ApplicationFailed: {
+    kind: 'conflict',
+    code: 'VMExtensionProvisioningError',
+    say: (f: { failures: string }) =>
+      `VM has reported a failure when processing extension 'VMAppExtension' (publisher 'Microsoft.CPlat.Core' and type ` +
+      `'VMApplicationManagerLinux'). Error message: '${f.failures}'. The virtual machine runs. Name another version of the ` +
+      `application, or set treatFailureAsDeploymentFailure to false.`,
+  },
+  ApplicationsTooSlow: {
+    kind: 'conflict',
+    code: 'VMExtensionProvisioningTimeout',
+    say: (f: { names: string; seconds: number }) =>
+      `Provisioning of VM extension VMAppExtension has timed out. Extension installation may be taking too long, or extension ` +
+      `status could not be obtained: ${f.names} did not end within ${f.seconds} s. See the machine's serial log; the ` +
+      `configuration's applicationTimeoutSeconds gives more time.`,
+  },
+  GuestSilent: {
+    kind: 'conflict',
+    code: 'VMAgentStatusCommunicationError',
+    say: (f: { vmName: string; seconds: number }) =>
+      `VM '${f.vmName}' has not reported status for VM agent or extensions within ${f.seconds} s. Verify that its system is ` +
+      `up, that it has a network card with DHCP and curl or wget, and that it runs install.sh of the drive 'goldleaf-apps' ` +
+      `at its boot (generalized images with cloud-init do; others need it in the image), or set ` +
+      `treatFailureAsDeploymentFailure to false.`,
+  },
+  VmEndedWhileInstalling: {
+    kind: 'conflict',
+    code: 'VMExtensionProvisioningError',
+    say: (f: { vmName: string }) =>
+      `VM '${f.vmName}' ended before its applications were installed. See its serial log, then start it.`,
+  },
   BlobTooLarge: {
     kind: 'invalid',
     code: 'InvalidParameter',

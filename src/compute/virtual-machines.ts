@@ -1,6 +1,7 @@
 import type { JsonObject } from '../base/json.ts'
 import type { ActionCall, ActionResult, Behaviour, RequestContext } from '../resources/behaviour.ts'
 import type { Resource } from '../resources/resource.ts'
+import { listReports } from './application-report.rows.ts'
 import { virtualMachineType, type ComputeDependencies } from './dependencies.ts'
 import { instanceView } from './instance-view.ts'
 import type { MachineRunner } from './machine-runner.ts'
@@ -8,7 +9,7 @@ import { computeProblems } from './problems.ts'
 import { editVmFacts, getVmFacts, setPower, type Power } from './vm-facts.ts'
 import { changesDisks, prepareVm } from './vm-draft.ts'
 import { checkAccessProfiles } from './vm-access-profiles.ts'
-import { withApplications } from './vm-drive.ts'
+import { changesDecisiveApplications, withApplications } from './vm-drive.ts'
 import { claimDisks } from './vm-disks.ts'
 
 // Azure's default and bounds of sasUriExpirationTimeInMinutes.
@@ -16,9 +17,10 @@ const logMinutes = { usual: 120, most: 1440 }
 
 /** What `virtualMachines` mean: see README.md for the states. */
 export function virtualMachinesBehaviour(deps: ComputeDependencies, runner: MachineRunner): Behaviour {
-  const view = (vm: Resource, serialLogAddress?: string): JsonObject => {
+  const view = async (vm: Resource, serialLogAddress?: string): Promise<JsonObject> => {
     const facts = getVmFacts(vm)
-    return instanceView(vm, { facts, state: runner.state(facts.vmId), serialLogAddress })
+    const reports = facts.applications ? await listReports(deps.db, facts.vmId) : []
+    return instanceView(vm, { facts, state: runner.state(facts.vmId), reports, serialLogAddress })
   }
   const power = (to: Power, workflow: string, input: JsonObject): ((call: ActionCall) => Promise<ActionResult>) => {
     return async ({ resource }) => ({
@@ -35,6 +37,11 @@ export function virtualMachinesBehaviour(deps: ComputeDependencies, runner: Mach
       await checkAccessProfiles(change, context, deps)
       if (before && changesDisks(before, after) && runner.state(getVmFacts(before).vmId) !== 'stopped')
         throw computeProblems.VmMustBeStopped({ name: before.name, action: 'attach or detach data disks of' })
+      if (before && changesDecisiveApplications(before, after) && runner.state(getVmFacts(before).vmId) !== 'stopped')
+        throw computeProblems.VmMustBeStopped({
+          name: before.name,
+          action: 'change applications with treatFailureAsDeploymentFailure of',
+        })
     },
     commit: (tx, change, context) => claimDisks(tx, change, context),
     async write({ before, after }) {
@@ -46,7 +53,7 @@ export function virtualMachinesBehaviour(deps: ComputeDependencies, runner: Mach
     async show(vm, context) {
       const words = (context.query['$expand'] ?? '').toLowerCase().split(',')
       if (!words.some((word) => word.trim() === 'instanceview')) return vm.properties
-      return { ...vm.properties, instanceView: view(vm) }
+      return { ...vm.properties, instanceView: await view(vm) }
     },
     actions: {
       async start(call) {
@@ -71,7 +78,7 @@ export function virtualMachinesBehaviour(deps: ComputeDependencies, runner: Mach
           .execute((tx) => editVmFacts(tx, resource.key, (facts) => ({ ...facts, isGeneralized: true })))
         return { kind: 'done' }
       },
-      instanceView: async ({ resource }) => ({ kind: 'done', body: view(resource) }),
+      instanceView: async ({ resource }) => ({ kind: 'done', body: await view(resource) }),
       retrieveBootDiagnosticsData: async ({ resource }, context) => ({
         kind: 'done',
         body: { serialConsoleLogBlobUri: await signLog(resource, context, deps) },

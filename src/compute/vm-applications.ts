@@ -19,7 +19,10 @@ export interface VmApplication {
   readonly versionId: string
   readonly name: string
   readonly version: string
-  readonly order: number
+  /** Undefined: after all that have one, whatever became of those. */
+  readonly order?: number | undefined
+  /** An operation that delivers it waits for the guest's report, and fails with it. */
+  readonly failsDeployment?: boolean | undefined
   readonly packageName: string
   readonly configurationName: string
   readonly rerun: boolean
@@ -65,7 +68,7 @@ export async function resolveApplications(
       { parameter: member, reason: `The application '${twice.name}' is named twice.` },
       target,
     )
-  return resolved.toSorted((a, b) => a.order - b.order)
+  return resolved.toSorted((a, b) => (a.order ?? Infinity) - (b.order ?? Infinity) || 0)
 }
 
 async function resolveOne(
@@ -74,7 +77,7 @@ async function resolveOne(
   context: RequestContext,
   deps: Pick<ComputeDependencies, 'resolveApplication' | 'readBlob'>,
 ): Promise<VmApplication> {
-  refuseBlindWishes(asked)
+  refuseBlindWishes(asked, osType)
   const found = await deps.resolveApplication(asked.packageReferenceId, location, context)
   const id = findArmId(found.versionId)
   const name = id?.names.at(-2) ?? ''
@@ -96,7 +99,8 @@ async function resolveOne(
     versionId,
     name,
     version: id?.name ?? '',
-    order: asked.order ?? 0,
+    ...(asked.order === undefined ? {} : { order: asked.order }),
+    ...(asked.treatFailureAsDeploymentFailure === true ? { failsDeployment: true } : {}),
     packageName: found.packageName,
     configurationName: found.configurationName,
     rerun,
@@ -108,53 +112,32 @@ async function resolveOne(
   }
 }
 
-/** Nobody in the guest reports back, and nobody there waits for a new version: what needs that is not promised. */
-function refuseBlindWishes(asked: Asked): void {
-  const wishes = [
-    ['treatFailureAsDeploymentFailure', 'this server does not learn how an installation in the guest ended'],
-    ['enableAutomaticUpgrade', 'an application is resolved when the virtual machine is created or updated'],
-  ] as const
-  for (const [wish, why] of wishes)
-    if (asked[wish] === true)
-      throw computeProblems.VmUnsupported(
-        { what: `${wish} of a gallery application (${why})`, instead: 'Set it to false or leave it out.' },
-        target,
-      )
+/** What would be promised and not kept. */
+function refuseBlindWishes(asked: Asked, osType: string): void {
+  const refuse = (wish: string, why: string): Error =>
+    computeProblems.VmUnsupported(
+      { what: `${wish} of a gallery application (${why})`, instead: 'Set it to false or leave it out.' },
+      target,
+    )
+  if (asked.enableAutomaticUpgrade === true)
+    throw refuse('enableAutomaticUpgrade', 'an application is resolved when the virtual machine is created or updated')
+  if (asked.treatFailureAsDeploymentFailure === true && osType === 'Windows')
+    throw refuse('treatFailureAsDeploymentFailure', 'nothing in a Windows guest installs and reports')
 }
 
 /** As JSON: what is not there is left out. */
 export function formatApplication(application: VmApplication): JsonObject {
-  const { install, update, remove, configuration, ...rest } = application
-  const commands = Object.entries({ install, update, remove }).filter(([, value]) => value !== undefined)
+  const { install, update, remove, order, failsDeployment, configuration, ...rest } = application
+  const given = Object.entries({ install, update, remove, order, failsDeployment }).filter(
+    ([, value]) => value !== undefined,
+  )
   const own = typeof configuration === 'object' ? { ...configuration } : configuration
   return {
     ...rest,
     package: { ...rest.package },
-    ...Object.fromEntries(commands),
+    ...Object.fromEntries(given),
     ...(own === undefined ? {} : { configuration: own }),
   }
-}
-
-/** What is known of a machine's applications: that they are on its drive, not how their commands ended. */
-export function describeApplications(applications: readonly VmApplication[]): JsonObject[] {
-  if (applications.length === 0) return []
-  const list = applications.map(({ name, version }) => `${name} ${version}`).join(', ')
-  return [
-    {
-      name: 'VMAppExtension',
-      type: 'Microsoft.CPlat.Core.VMApplicationManagerLinux',
-      statuses: [
-        {
-          code: 'ComponentStatus/delivered',
-          level: 'Info',
-          displayStatus: 'Delivered',
-          message:
-            `On the read-only drive 'goldleaf-apps' from the next start on: ${list}. The guest runs install.sh from there; ` +
-            'how that ended is in its own logs, this server does not learn it.',
-        },
-      ],
-    },
-  ]
 }
 
 /** Stored bytes that a machine needs to make its drive again. */

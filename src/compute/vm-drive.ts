@@ -1,14 +1,14 @@
 import { access, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Change, RequestContext } from '../resources/behaviour.ts'
-import type { Draft } from '../resources/resource.ts'
+import type { Draft, Resource } from '../resources/resource.ts'
 import type { DiskStores } from '../store/disk-store.ts'
 import { DiskMissing } from '../store/errors.ts'
 import { driveName, writeDrive } from './application-drive.ts'
 import { factsMember, type ComputeDependencies } from './dependencies.ts'
 import { computeProblems } from './problems.ts'
 import { resolveApplications } from './vm-applications.ts'
-import { findVmFacts, formatVmFacts, type VmFacts } from './vm-facts.ts'
+import { findVmFacts, formatVmFacts, getVmFacts, type VmFacts } from './vm-facts.ts'
 import { vmProperties } from './vm-properties.ts'
 
 /**
@@ -31,6 +31,13 @@ export async function withApplications(
   // A machine that had some keeps its drive: an empty list tells the guest to remove what it has.
   const applications = resolved.length > 0 || facts.applications ? resolved : undefined
   return { ...draft, envelope: { ...draft.envelope, [factsMember]: formatVmFacts({ ...facts, applications }) } }
+}
+
+/** Whether an update names other applications, and its end is to hang on theirs: a guest gets them when it starts. */
+export function changesDecisiveApplications(before: Resource, after: Draft): boolean {
+  const had = getVmFacts(before).applications ?? []
+  const next = getVmFacts({ ...after, id: before.id }).applications ?? []
+  return next.some(({ failsDeployment }) => failsDeployment) && driveName(next) !== driveName(had)
 }
 
 /** Makes the machine's drive unless it is there, and drops those of earlier lists; answers its path. May run twice. */

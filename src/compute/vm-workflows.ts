@@ -3,6 +3,8 @@ import type { Tx } from '../db/tables.ts'
 import { findResource, listResourcesOfType } from '../resources/resource.rows.ts'
 import type { Resource } from '../resources/resource.ts'
 import type { Operation, Outcome, Workflow } from '../work/workflow.ts'
+import { deleteReports } from './application-report.rows.ts'
+import { applicationSteps } from './await-applications.ts'
 import { virtualMachineType, type ComputeDependencies } from './dependencies.ts'
 import { letDisksGo, takeLeaving } from './detach-disks.ts'
 import type { MachineRunner } from './machine-runner.ts'
@@ -48,9 +50,11 @@ export function vmWorkflows(deps: ComputeDependencies, runner: MachineRunner): W
         },
       },
       { name: 'start', run: start },
+      ...applicationSteps(deps, runner, start),
     ],
     async settle(tx, operation, outcome) {
-      if (outcome.state === 'Succeeded') return
+      // One whose applications failed runs, as on Azure: how else would anybody see why.
+      if (outcome.state === 'Succeeded' || (outcome.state === 'Failed' && 'start' in operation.outputs)) return
       await setPower(tx, operation.resourceKey, 'stopped')
       // It may run already where the creation was cancelled; nobody waits for this.
       stop(operation.resourceKey, 'forced').catch((error: unknown) =>
@@ -79,15 +83,22 @@ export function vmWorkflows(deps: ComputeDependencies, runner: MachineRunner): W
     ],
     settle: noteFailure,
   }
-  const erase: Workflow = {
+  return [create, updateWorkflow(deps, runner), startWorkflow, stopWorkflow, restart, eraseWorkflow(deps, runner)]
+}
+
+function eraseWorkflow(deps: ComputeDependencies, runner: MachineRunner): Workflow {
+  return {
     name: 'delete-virtual-machine',
     steps: [
       { name: 'disks', run: (step) => letDisksGo(step, deps, runner) },
       {
         name: 'erase',
         async run({ resourceKey }) {
-          const vm = await read(resourceKey)
-          if (vm) await runner.erase(vm.facts.vmId)
+          const vm = await findResource(deps.db, resourceKey)
+          if (!vm) return
+          const { vmId } = getVmFacts(vm)
+          await runner.erase(vmId)
+          await deleteReports(deps.db, vmId)
         },
       },
     ],
@@ -95,7 +106,6 @@ export function vmWorkflows(deps: ComputeDependencies, runner: MachineRunner): W
       if (outcome.state === 'Succeeded') deps.requestSweep()
     },
   }
-  return [create, updateWorkflow(deps, runner), startWorkflow, stopWorkflow, restart, erase]
 }
 
 /** Data disks go and come, while the machine stands still. */

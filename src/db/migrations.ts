@@ -11,6 +11,7 @@ import { sharing } from './migrations/0007-sharing.ts'
 import { containers } from './migrations/0009-containers.ts'
 import { signInAccounts } from './migrations/0010-sign-in-accounts.ts'
 import { artifacts } from './migrations/0008-artifacts.ts'
+import { applicationReports } from './migrations/0016-application-reports.ts'
 import { sortKey } from './migrations/0012-sort-key.ts'
 import { replicaRegion } from './migrations/0015-replica-region.ts'
 
@@ -33,4 +34,5 @@ export const migrations: readonly Migration[] = [
   sortKey,
   signInAccounts,
   replicaRegion,
+  applicationReports,
 ]

@@ -19,6 +19,7 @@ export interface Tables {
   subscription_alias: SubscriptionAliasTable
   soft_deleted: SoftDeletedTable
   artifact_file: ArtifactFileTable
+  application_report: ApplicationReportTable
   role_assignment: RoleAssignmentTable
   role_definition: RoleDefinitionTable
   management_group: ManagementGroupTable
@@ -246,6 +247,18 @@ export interface ArtifactFileTable {
   /** The `lun` of its replica rows. */
   file: number
   size_bytes: number
+}
+
+/** What a guest said last of one of its applications (src/compute). */
+export interface ApplicationReportTable {
+  vm_id: string
+  application: string
+  version: string
+  action: string
+  outcome: string
+  exit_code: number | null
+  output: string
+  reported_ms: number
 }
 
 export interface RoleAssignmentTable {

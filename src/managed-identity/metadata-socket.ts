@@ -49,18 +49,28 @@ async function converse(
     waiting += (part as Buffer).toString('latin1')
     for (let end = waiting.indexOf('\r\n\r\n'); end >= 0; end = waiting.indexOf('\r\n\r\n')) {
       const head = waiting.slice(0, end)
-      waiting = waiting.slice(end + 4)
       const request = parseHead(head)
-      socket.write(format(request ? await service.answer(request) : badRequest))
+      const length = bodyLength(request)
+      // The rest of it is still on its way.
+      if (waiting.length < end + 4 + length) break
+      const body = waiting.slice(end + 4, end + 4 + length)
+      waiting = waiting.slice(end + 4 + length)
+      socket.write(format(request ? await service.answer({ ...request, body }) : badRequest))
     }
     // What is left of a conversation that the guest broke off must not spoil the next one.
-    if (waiting.length > longestHead) waiting = ''
+    if (waiting.length > 2 * longestHead) waiting = ''
   }
 }
 
 const badRequest: MetadataAnswer = {
   status: 400,
   body: { error: 'invalid_request', error_description: 'The request is not HTTP/1.1 with a path.' },
+}
+
+/** Of a body that is too long nothing is read: what comes of it is no request. */
+function bodyLength(request: MetadataRequest | undefined): number {
+  const length = Number(request?.headers['content-length'] ?? 0)
+  return Number.isInteger(length) && length > 0 && length <= longestHead ? length : 0
 }
 
 /** Reads the head of a request; what came before its first line belongs to a conversation that was broken off. */

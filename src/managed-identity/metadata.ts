@@ -16,6 +16,8 @@ export interface MetadataRequest {
   readonly headers: Readonly<Record<string, string | undefined>>
   /** Addresses of this server, which stand for Azure Resource Manager. */
   readonly ownAddresses: readonly string[]
+  /** Undefined: it had none. */
+  readonly body?: string | undefined
 }
 
 export interface MetadataAnswer {
@@ -36,6 +38,8 @@ export interface MetadataDependencies {
   readonly clock: Clock
   /** Told of every token that a machine gets. */
   readonly onSignIn?: ReportSignIn | undefined
+  /** Takes what a guest's installer says of an application. Undefined: nobody reports here. */
+  readonly takeReport?: ((vmId: string, query: URLSearchParams, text: string) => Promise<boolean>) | undefined
 }
 
 const tokenVersions = [
@@ -68,6 +72,9 @@ const tokenVersions = [
   '2025-04-07',
 ]
 
+/** Ours: where install.sh of a machine's applications reports (src/compute/application-runner.ts). */
+const reportPath = '/metadata/goldleaf/applications'
+
 /** What the instance metadata service answers to a machine, or to its developer. */
 export async function answerMetadata(
   request: MetadataRequest,
@@ -83,9 +90,13 @@ export async function answerMetadata(
       'invalid_request',
       'The request has the header X-Forwarded-For: proxies may not ask. Ask from inside.',
     )
+  const place = path.toLowerCase().replace(/\/+$/, '')
+  if (method === 'POST' && place === reportPath && machine && deps.takeReport)
+    return (await deps.takeReport(machine.vmId, query, request.body ?? ''))
+      ? { status: 200, body: '' }
+      : refusal(400, 'invalid_request', 'This is no report of an application.')
   if (method !== 'GET') return refusal(405, 'method_not_allowed', `The method ${method} is not allowed. Use GET.`)
   if (!machine) return refusal(410, 'gone', 'The virtual machine is no longer there.')
-  const place = path.toLowerCase().replace(/\/+$/, '')
   if (place === '/metadata/versions') return { status: 200, body: { apiVersions: tokenVersions } }
   const version = query.get('api-version')
   if (version === null) return refusal(400, 'invalid_request', "Required query variable 'api-version' is missing")

@@ -55,6 +55,7 @@ const fileSchema = options({
   }),
   accelerator: Type.Enum(['auto', 'kvm', 'tcg']),
   storageSuffixes: Type.Array(matching('^[a-z0-9.-]{1,200}$')),
+  applicationTimeoutSeconds: Type.Integer({ minimum: 1, maximum: 86_400 }),
   retryAfterSeconds: Type.Integer({ minimum: 0, maximum: 3_600 }),
   rateLimits: options({
     enforced: Type.Boolean(),

@@ -50,6 +50,8 @@ export interface ServerConfig {
   readonly accelerator: Accelerator
   /** What clients are told to wait between two polls of an operation. */
   readonly retryAfterSeconds: number
+  /** How long a virtual machine's operation waits for applications that are to fail it. */
+  readonly applicationTimeoutSeconds: number
   readonly logLevel: LogLevel
   /** How long the activity log is kept. */
   readonly activityDays: number
@@ -240,6 +242,7 @@ export async function loadConfig(flags: ServerFlags, cwd: string = process.cwd()
     limits: { ...limitProfiles[profile], ...limits },
     accelerator: file.accelerator ?? 'auto',
     retryAfterSeconds: file.retryAfterSeconds ?? 1,
+    applicationTimeoutSeconds: file.applicationTimeoutSeconds ?? 5_400,
     activityDays: file.activityDays ?? 90,
     rateLimits: { ...defaultRateLimits, ...rates, isEnforced: enforced },
     cloud: { ...azureCloud, ...file.cloud },

@@ -3,6 +3,8 @@ import type { ActivityLog } from '../activity/activity-log.ts'
 import { signInEvent } from '../activity/sign-in-event.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
+import { parseReport } from '../compute/application-reports.ts'
+import { putReport } from '../compute/application-report.rows.ts'
 import { findMachine } from '../compute/find-machine.ts'
 import type { Db } from '../db/tables.ts'
 import type { Directory } from '../directory/directory.ts'
@@ -46,6 +48,11 @@ export function createMachineMetadata(options: MachineMetadataOptions): MachineM
     const tenantId = vm && (await findSubscription(db, vm.subscriptionId))?.tenantId
     return vm && tenantId !== undefined ? { vm, vmId, tenantId } : undefined
   }
+  const takeReport = async (vmId: string, query: URLSearchParams, text: string): Promise<boolean> => {
+    const report = parseReport(query, text)
+    if (report) await putReport(db, vmId, report, clock.now())
+    return report !== undefined
+  }
   return {
     addresses,
     registerRoutes: (app) => registerHostMetadata(app, { ...deps, addresses, findMachine: describe }),
@@ -53,7 +60,7 @@ export function createMachineMetadata(options: MachineMetadataOptions): MachineM
       serveMetadataSocket({
         socketPath,
         logger,
-        answer: async (request) => answerMetadata(request, await describe(vmId), deps),
+        answer: async (request) => answerMetadata(request, await describe(vmId), { ...deps, takeReport }),
       }),
   }
 }

@@ -209,7 +209,7 @@ async function openCompute(
     regions,
     clock,
     logger,
-    limits: defaultComputeLimits,
+    limits: { ...defaultComputeLimits, applicationTimeoutMs: config.applicationTimeoutSeconds * 1000 },
     provider: qemuProvider({
       qemu: 'qemu-system-x86_64',
       searchPath: serverEnvironment.path,

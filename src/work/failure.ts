@@ -8,6 +8,20 @@ export class TransientError extends Error {
   }
 }
 
+/**
+ * Thrown by a step that waits for the world, not for a failure to pass: it is run again after `delayMs`, and no attempt is
+ * counted. Meanwhile the operation takes no place among those that run.
+ */
+export class NotYet extends Error {
+  readonly delayMs: number
+
+  constructor(delayMs: number) {
+    super('The step looks again later.')
+    this.name = 'NotYet'
+    this.delayMs = delayMs
+  }
+}
+
 /** Why the engine aborted a step's signal: its `reason`. */
 export class Interrupt extends Error {
   readonly kind: 'canceled' | 'shutdown' | 'leaseLost'

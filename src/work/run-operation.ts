@@ -4,7 +4,7 @@ import type { Logger } from '../base/logger.ts'
 import { asProblem, Problem } from '../base/problem.ts'
 import { randomFraction } from '../base/random.ts'
 import type { Db, Tx } from '../db/tables.ts'
-import { classifyFailure, findProblem, Interrupt } from './failure.ts'
+import { classifyFailure, findProblem, Interrupt, NotYet } from './failure.ts'
 import { type ClaimedOperation, endOperation, releaseOperation, storeOutputs, storeProgress } from './operation.rows.ts'
 import { workProblems } from './problems.ts'
 import { createProgressWriter } from './progress.ts'
@@ -142,8 +142,9 @@ async function stopRun(run: Run, interrupt: Interrupt | undefined): Promise<RunE
 }
 
 async function failStep(run: Run, step: Step<JsonObject>, error: unknown): Promise<RunEnd> {
-  const { db, claimed, clock, controller, logger, retry, progress } = run
+  const { claimed, controller, logger, retry } = run
   if (controller.signal.aborted) return stopRun(run, findInterrupt(controller.signal))
+  if (error instanceof NotYet) return giveBack(run, error.delayMs, run.attempt)
   const id = claimed.operation.id
   const failed = run.attempt + 1
   const kind = classifyFailure(error)
@@ -152,14 +153,18 @@ async function failStep(run: Run, step: Step<JsonObject>, error: unknown): Promi
   if (failed < limit) {
     const delayMs = backoffMs(retry, failed)
     logger.warn({ ...facts, delayMs }, 'step failed, will be tried again')
-    const next = { dueMs: clock.now() + delayMs, attempt: failed, progress: progress.latest }
-    return (await insist(run, () => releaseOperation(db, claimed.hold, next)))
-      ? { kind: 'retry', delayMs }
-      : { kind: 'lost' }
+    return giveBack(run, delayMs, failed)
   }
   if (kind === 'permanent') logger.info(facts, 'step refused')
   else logger.error(facts, 'step failed')
   return settle(run, { state: 'Failed', error: finalProblem(kind, error, { id, step: step.name, failed }).toRecord() })
+}
+
+async function giveBack(run: Run, delayMs: number, attempt: number): Promise<RunEnd> {
+  const { db, claimed, clock, progress } = run
+  const next = { dueMs: clock.now() + delayMs, attempt, progress: progress.latest }
+  const isReleased = await insist(run, () => releaseOperation(db, claimed.hold, next))
+  return isReleased ? { kind: 'retry', delayMs } : { kind: 'lost' }
 }
 
 function finalProblem(

@@ -29,12 +29,13 @@ suite('applications of a virtual machine', { timeout: 240_000 }, () => {
       await wire.arm.must('PUT', application, { location: 'westeurope', properties: { supportedOSType: os } })
       for (const version of ['1.0.0', '1.0.1']) await publishApplication(name, version)
     }
+    await publishApplication('tool', '2.0.0', { install: 'echo "no license" >&2; exit 7' })
     extra = await wire.blob('extra.conf', Buffer.from('own\n'))
   })
   after(() => wire?.[Symbol.asyncDispose]())
 
   /** The package is a program that says what is done with it, and with which configuration. */
-  async function publishApplication(name: string, version: string): Promise<void> {
+  async function publishApplication(name: string, version: string, actions: Body = {}): Promise<void> {
     const program = `echo "${name} ${version}: $1 with $(cat settings)"\n`
     const mediaLink = await wire.blob(`${name}-${version}`, Buffer.from(program))
     const defaultConfigurationLink = await wire.blob(`${name}-${version}.conf`, Buffer.from('defaults\n'))
@@ -44,7 +45,7 @@ suite('applications of a virtual machine', { timeout: 240_000 }, () => {
         publishingProfile: {
           ...regions,
           source: { mediaLink, defaultConfigurationLink },
-          manageActions: { install: 'sh ./program install', remove: 'sh ./program remove' },
+          manageActions: { install: 'sh ./program install', remove: 'sh ./program remove', ...actions },
           settings: { packageFileName: 'program', configFileName: 'settings' },
         },
       },
@@ -79,12 +80,14 @@ suite('applications of a virtual machine', { timeout: 240_000 }, () => {
     await wire.arm.must('POST', vm('/start'))
   }
 
+  const decisive = { treatFailureAsDeploymentFailure: true }
+
   test('the guest installs them in their order, each with its configuration', async () => {
     const created = await wire.arm.must(
       'PUT',
       vm(),
       body([
-        { packageReferenceId: reference('tool/versions/1.0.0'), order: 2, configurationReference: extra },
+        { packageReferenceId: reference('tool/versions/1.0.0'), order: 2, configurationReference: extra, ...decisive },
         { packageReferenceId: reference('agent/versions/latest'), order: 1 },
       ]),
     )
@@ -99,17 +102,56 @@ suite('applications of a virtual machine', { timeout: 240_000 }, () => {
     assert.match(said, /goldleaf-apps: tool 1\.0\.0: install done/)
   })
 
-  test('the instance view says what is known: delivered', async () => {
-    const { body: view } = await wire.arm.call('GET', vm('/instanceView'))
-    const { extensions } = view as {
-      readonly extensions?: readonly {
-        readonly name: string
-        readonly statuses: readonly { readonly code: string; readonly message: string }[]
-      }[]
-    }
+  interface Extension {
+    readonly name: string
+    readonly statuses: readonly { readonly code: string; readonly message: string }[]
+  }
+  /** What the instance view says of the applications, as Azure says it: JSON in a message. */
+  async function told(path = vm('/instanceView')): Promise<{ readonly code: string; readonly results: object }> {
+    const { body: view } = await wire.arm.call('GET', path)
+    const { extensions } = view as { readonly extensions?: readonly Extension[] }
     assert.equal(extensions?.[0]?.name, 'VMAppExtension')
-    assert.equal(extensions[0].statuses[0]?.code, 'ComponentStatus/delivered')
-    assert.match(extensions[0].statuses[0]?.message ?? '', /agent 1\.0\.1, tool 1\.0\.0/)
+    const { code = '', message = '' } = extensions[0].statuses[0] ?? {}
+    const { CurrentState } = JSON.parse(message.slice(message.indexOf('{'))) as {
+      CurrentState: readonly { applicationName: string; version: string; result: string }[]
+    }
+    const results = CurrentState.map((one) => [`${one.applicationName} ${one.version}`, one.result])
+    return { code, results: Object.fromEntries(results) as object }
+  }
+
+  test('the guest has reported: the instance view says how each ended', async () => {
+    const success = { 'agent 1.0.1': 'Install SUCCESS', 'tool 1.0.0': 'Install SUCCESS' }
+    // The creation waited for the one whose failure would have been its own, and the other came before it.
+    assert.deepEqual(await told(), { code: 'ProvisioningState/succeeded', results: success })
+  })
+
+  test('a failure is that of the deployment where it was asked for; the machine runs', async () => {
+    const failing = [
+      { packageReferenceId: reference('tool/versions/2.0.0'), order: 1, treatFailureAsDeploymentFailure: true },
+      { packageReferenceId: reference('agent/versions/1.0.0'), order: 2 },
+    ]
+    const two = wireAt('virtualMachines/two')
+    const ended = await wire.arm.settle(await wire.arm.call('PUT', two(), body(failing)))
+    const said = JSON.stringify(ended)
+    assert.match(said, /VMExtensionProvisioningError/)
+    assert.match(said, /tool 2\.0\.0: Install FAILED .*exit 7.*exit status=7\\nno license/)
+    assert.equal((await wire.arm.call('GET', two())).body.properties?.provisioningState, 'Failed')
+    const { code, results } = await eventually(async () => {
+      const now = await told(two('/instanceView'))
+      assert.match(JSON.stringify(now.results), /"agent 1\.0\.0":"Install Skipped, lower order operation failed"/)
+      return now
+    })
+    assert.equal(code, 'ProvisioningState/failed', JSON.stringify(results))
+    await assertRefused(wire, {
+      why: 'a guest gets a changed list at its next start',
+      method: 'PATCH',
+      path: two(),
+      body: { properties: { applicationProfile: { galleryApplications: failing.slice(0, 1) } } },
+      status: 409,
+      code: 'OperationNotAllowed',
+      says: /treatFailureAsDeploymentFailure of virtual machine 'two' while it is running/,
+    })
+    await wire.arm.must('DELETE', two())
   })
 
   test('at the next start: another version is put in place of the old one, what left the list is removed', async () => {
@@ -123,6 +165,7 @@ suite('applications of a virtual machine', { timeout: 240_000 }, () => {
     assert.match(said, /tool 1\.0\.1: install with defaults/)
     assert.match(said, /agent 1\.0\.1: remove with defaults/)
     assert.match(said, /goldleaf-apps: agent removed/)
+    assert.deepEqual((await told()).results, { 'tool 1.0.1': 'Install SUCCESS' })
     await restart()
     assert.doesNotMatch(await bootUp(3), /install with|remove with/)
   })
@@ -130,7 +173,7 @@ suite('applications of a virtual machine', { timeout: 240_000 }, () => {
   test('what cannot be delivered is refused', async () => {
     const wish = (more: object, status: number, code: string, says: RegExp): Refusal => ({
       why: says.source,
-      path: wire.at('virtualMachines/two', vmVersion),
+      path: wire.at('virtualMachines/three', vmVersion),
       body: body([{ packageReferenceId: reference('tool/versions/1.0.1'), ...more }]),
       status,
       code,
@@ -150,7 +193,6 @@ suite('applications of a virtual machine', { timeout: 240_000 }, () => {
         /images\/d/,
       ),
       wish({ packageReferenceId: reference('other/versions/1.0.0') }, 400, 'InvalidParameter', /is for Windows/),
-      wish({ treatFailureAsDeploymentFailure: true }, 400, 'BadRequest', /does not learn how an installation/),
       wish({ enableAutomaticUpgrade: true }, 400, 'BadRequest', /enableAutomaticUpgrade/),
       wish({ configurationReference: `${extra}.gone` }, 404, 'BlobNotFound', /./),
     ]
