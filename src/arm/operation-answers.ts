@@ -45,7 +45,7 @@ export function operationHeaders(
 }
 
 /**
- * The status document; member order startTime, endTime, status, name as Azure writes it. `percentComplete` is ARM's
+ * The status document; member order startTime, endTime, status, name as Azure writes it, what it may lack behind. `percentComplete` is ARM's
  * own; `properties` carries the result of an action as `output` and otherwise our progress figures.
  */
 export function operationDocument(operation: Operation): object {
@@ -60,9 +60,9 @@ export function operationDocument(operation: Operation): object {
     startTime: formatArmTime(operation.createdMs),
     ...(operation.endedMs === undefined ? {} : { endTime: formatArmTime(operation.endedMs) }),
     status: operation.state,
+    name: operation.id,
     ...(typeof percent === 'number' ? { percentComplete: percent } : {}),
     ...(Object.keys(properties).length === 0 ? {} : { properties }),
-    name: operation.id,
     ...(operation.error === undefined ? {} : { error: toErrorBody(operation.error) }),
   }
 }

@@ -55,7 +55,7 @@ export function registerArm(app: FastifyInstance, options: ArmOptions): Engine {
   }
   for (const proxy of engine.proxies) addProxyRoutes(engine, proxy, route)
   addOperationRoutes(engine, route)
-  const methods: HTTPMethods[] = ['GET', 'HEAD', 'PUT', 'PATCH', 'POST', 'DELETE']
+  const methods: HTTPMethods[] = ['GET', 'HEAD', 'PUT', 'PATCH', 'POST', 'DELETE', 'OPTIONS']
   for (const url of ['/subscriptions/*', '/providers/*', '/tenants/*'])
     route(methods, url, async (call) => {
       const answer = await serveExtension(engine, call)

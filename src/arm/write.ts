@@ -167,7 +167,10 @@ async function checkIdle(engine: Engine, target: Target, before: Resource, metho
   if (target.type.type === resourceGroupType && before.provisioningState === 'Deleting')
     throw resourceProblems.ResourceGroupBeingDeleted({ resourceGroup: target.resourceGroup })
   if (before.provisioningState === 'Deleting')
-    throw resourceProblems.MarkedForDeletion({ operation: `Update ${spaced(target.type.errorName)}`, name })
+    throw resourceProblems.MarkedForDeletion({
+      operation: `Update ${spaced(target.type.errorName)}`,
+      name: target.id.name,
+    })
   const operation = await engine.work.find(before.operationId)
   // It ended between our two reads: the next reading will show it.
   if (operation === undefined || operation.state !== 'InProgress') throw new LostRace()

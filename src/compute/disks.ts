@@ -114,7 +114,7 @@ export async function findDiskSource(
   const { attached, bytes } = findDiskFacts(disk)
   const virtualSizeBytes = attached ? diskSizeBytes : getBytes(disk).virtualSizeBytes
   const storedIn = bytes ?? { region: disk.location, storageClass: 'Standard_LRS' }
-  return { virtualSizeBytes, storedIn, osType, hyperVGeneration }
+  return { virtualSizeBytes, location: disk.location, storedIn, osType, hyperVGeneration }
 }
 
 /** The same disk's bytes, captured where a machine writes to it and kept until they are let go of. */

@@ -175,6 +175,14 @@ suite('PUT replaces, but', () => {
       reportedForPolicyViolation: false,
     })
   })
+  test('the storage class stays: with the same PUT again, and where the regions are left empty', () => {
+    for (const made of ['2024-03-03', '2025-03-03']) {
+      const old = stored(put(version, made, { properties: {} }))
+      assert.deepEqual(put(version, made, { properties: {} }, old).properties, old.properties)
+      const empty = { properties: { publishingProfile: { targetRegions: [] } } }
+      assert.deepEqual(put(version, '2026-03-03', empty, old).properties, old.properties)
+    }
+  })
   test('an api-version cannot erase what it cannot say', () => {
     const targetRegions = [{ name: 'East US' }, { name: 'WESTUS', regionalReplicaCount: 5 }]
     const after = put(version, '2021-07-01', { properties: { publishingProfile: { targetRegions } } }, before)
@@ -244,6 +252,11 @@ suite('PATCH', () => {
     assert.deepEqual(after.properties, before.properties)
     assert.deepEqual(after.tags, before.tags)
   })
+  test('of one end of a range is held against the other', () =>
+    assert.throws(() => patch(image, '2024-03-03', { properties: { recommended: { vCPUs: { max: 0 } } } }, before), {
+      message:
+        'The minimum value of galleryImage.properties.recommended.vCPUs must not be greater than the maximum value of galleryImage.properties.recommended.vCPUs.',
+    }))
   test('cannot remove what is only given at creation', () =>
     assert.throws(() => patch(image, '2024-03-03', { properties: { features: null } }, before), {
       code: 'PropertyChangeNotAllowed',

@@ -164,6 +164,19 @@ function checkElements(
   }
 }
 
+/** Refuses a range that is empty; of the whole resource, because a PATCH may bring one end alone. */
+export function checkRanges(type: ResourceTypeDeclaration, after: DraftShape): void {
+  const check = (schema: SchemaNode, value: JsonObject, path: readonly string[]): void => {
+    const { min, max } = value
+    const at = errorPath(type, path)
+    if (schema.minMax === true && typeof min === 'number' && typeof max === 'number' && min > max)
+      throw problems.MinGreaterThanMax({ path: at }, { target: at })
+    for (const [name, member] of Object.entries(schema.properties ?? {}))
+      if (member.properties !== undefined) check(member, asObject(value[name]), [...path, name])
+  }
+  check(propertiesSchema(type), after.properties, ['properties'])
+}
+
 /** Nothing, an empty text, an empty list and an empty object are the same: clients send any of them for "not set". */
 function isNothing(value: Json | undefined): boolean {
   if (value === undefined || value === null || value === '') return true

@@ -28,7 +28,7 @@ export function applyDefaults(
     properties: fillObject(propertiesSchema(type), draft.properties, apiVersion, creating),
     envelope: fillObject(envelopeSchema(type), draft.envelope, apiVersion, creating),
   }
-  return type.complete?.(filled, { apiVersion, creating, regions: options.regions }) ?? filled
+  return type.complete?.(filled, { apiVersion, before: options.before, regions: options.regions }) ?? filled
 }
 
 function fillObject(schema: SchemaNode, value: JsonObject, apiVersion: string, creating: boolean): JsonObject {

@@ -1,5 +1,5 @@
 import type { RegionDirectory } from '../base/region.ts'
-import { checkCreateOnly, mergePatch, mergePut } from './change.ts'
+import { checkCreateOnly, checkRanges, mergePatch, mergePut } from './change.ts'
 import { applyDefaults } from './defaults.ts'
 import { normalizeBody } from './normalize.ts'
 import type { DraftShape, ResourceShape, ResourceTypeDeclaration } from './resource-type.ts'
@@ -12,7 +12,7 @@ export interface DraftFacts {
 
 /**
  * The whole road from a PUT's body to what is to be stored, in the one order that is right: normalise, merge with what
- * is there, fill in defaults, refuse what may not change. Throws the Problems of each.
+ * is there, fill in defaults, refuse what may not change or is no range. Throws the Problems of each.
  */
 export function draftOfPut(facts: DraftFacts, body: unknown, before: ResourceShape | undefined): DraftShape {
   const { type, apiVersion, regions } = facts
@@ -20,6 +20,7 @@ export function draftOfPut(facts: DraftFacts, body: unknown, before: ResourceSha
   const merged = mergePut(type, apiVersion, before, next)
   const draft = applyDefaults(type, apiVersion, merged, { before, regions })
   if (before !== undefined) checkCreateOnly(type, apiVersion, before, draft)
+  checkRanges(type, draft)
   return draft
 }
 
@@ -30,5 +31,6 @@ export function draftOfPatch(facts: DraftFacts, body: unknown, before: ResourceS
   const merged = mergePatch(type, apiVersion, before, patch)
   const draft = applyDefaults(type, apiVersion, merged, { before, regions })
   checkCreateOnly(type, apiVersion, before, draft)
+  checkRanges(type, draft)
   return draft
 }

@@ -11,7 +11,7 @@ const sameWord = (a: unknown, b: string): boolean => typeof a === 'string' && a.
  * names a SecurityType itself (`Standard` opts out). V1 cannot have it, so an explicit V1 is left alone.
  */
 export function withTrustedLaunchDefault(draft: DraftShape, facts: CompleteFacts): DraftShape {
-  if (!facts.creating || facts.apiVersion < trustedLaunchSince) return draft
+  if (facts.before !== undefined || facts.apiVersion < trustedLaunchSince) return draft
   const { hyperVGeneration, features } = draft.properties
   const given = Array.isArray(features) ? features : []
   const hasSecurityType = given.some((feature) => isJsonObject(feature) && sameWord(feature['name'], 'SecurityType'))

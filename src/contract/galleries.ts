@@ -30,7 +30,8 @@ export const galleryProperties = Type.Object({
           publisherUri: text({ kept: true }),
           publisherContact: text({ kept: true }),
           eula: text({ kept: true }),
-          publicNamePrefix: text({ createOnly: true }),
+          // Part of the public names: it stays (the gallery room says so, after what it says of permissions).
+          publicNamePrefix: text({ kept: true }),
           communityGalleryEnabled: flag({ readOnly: true }),
           publicNames: texts({ readOnly: true }),
         },

@@ -1,6 +1,7 @@
 import { isJsonObject, type Json, type JsonObject } from '../base/json.ts'
 import type { Region } from '../base/region.ts'
 import type { CompleteFacts, DraftShape } from './resource-type.ts'
+import { asArray } from './walk.ts'
 
 /** The first api-version with sources in a storage profile, and the last with `publishingProfile.source` instead. */
 export const storageProfileSince = '2019-07-01'
@@ -122,11 +123,18 @@ const withDefaults = (value: Json, defaults: JsonObject): Json =>
 export function completeVersion(draft: DraftShape, facts: CompleteFacts): DraftShape {
   const profile = objectAt(draft.properties, 'publishingProfile')
   const home = facts.regions?.find(draft.location)
-  const given = Array.isArray(profile['targetRegions']) ? profile['targetRegions'] : []
-  const wanted = given.length > 0 || home === undefined ? given : [{ name: home.displayName }]
+  const was = objectAt(facts.before?.properties ?? {}, 'publishingProfile')
+  const given = asArray(profile['targetRegions'])
+  const atHome = asArray(was['targetRegions']).find(
+    (entry: Json) => isJsonObject(entry) && entry['name'] === home?.displayName,
+  )
+  const wanted = given.length > 0 || home === undefined ? given : [atHome ?? { name: home.displayName }]
   const strategy = typeof profile['storageAccountStrategy'] === 'string' ? profile['storageAccountStrategy'] : undefined
   const isStrategic = strategy !== undefined || facts.apiVersion >= preferZrsSince
-  const globalType = profile['storageAccountType'] ?? (isStrategic ? undefined : 'Standard_LRS')
+  // Of an update that says nothing of it: what a client was shown and sends back must change nothing.
+  const keptType = strategy === undefined ? was['storageAccountType'] : undefined
+  const globalType = profile['storageAccountType'] ?? (isStrategic ? undefined : (keptType ?? 'Standard_LRS'))
+  const shownType = profile['storageAccountType'] ?? (facts.before === undefined ? globalType : keptType)
   const targetRegions = wanted.map((entry: Json) => {
     if (!isJsonObject(entry)) return entry
     const region = typeof entry['name'] === 'string' ? facts.regions?.find(entry['name']) : undefined
@@ -143,7 +151,7 @@ export function completeVersion(draft: DraftShape, facts: CompleteFacts): DraftS
         : {}),
     }
   })
-  const edges = Array.isArray(profile['targetExtendedLocations']) ? profile['targetExtendedLocations'] : []
+  const edges = asArray(profile['targetExtendedLocations'])
   const edgeDefaults = {
     extendedLocationReplicaCount: profile['replicaCount'] ?? 1,
     storageAccountType: 'Standard_LRS',
@@ -158,8 +166,7 @@ export function completeVersion(draft: DraftShape, facts: CompleteFacts): DraftS
         ...(edges.length === 0
           ? {}
           : { targetExtendedLocations: edges.map((edge: Json) => withDefaults(edge, edgeDefaults)) }),
-        // An update leaves the global type as it is: what a client was shown and sends back must change nothing.
-        ...(globalType === undefined || !facts.creating ? {} : { storageAccountType: globalType }),
+        ...(shownType === undefined ? {} : { storageAccountType: shownType }),
       },
     },
   }

@@ -19,9 +19,9 @@ const rules = {
 
 const good: Record<keyof typeof rules, readonly string[]> = {
   gallery: ['g', 'my_gallery', 'my.gallery.2', 'A'.repeat(80)],
-  definition: ['ubuntu-24.04_lts', 'i', 'a'.repeat(80), 'ends_'],
+  definition: ['ubuntu-24.04_lts', 'i', 'a'.repeat(80)],
   version: ['0.0.0', '1.0.12', '2018.12.1', '2147483647.2147483647.2147483647'],
-  disk: ['disk-1', 'd'],
+  disk: ['disk-1', 'd', 'ends_'],
   group: ['rg', 'rg-1_(x).y', 'gruppe-ä', 'r'.repeat(90), 'ends-'],
 }
 for (const [kind, names] of Object.entries(good))
@@ -55,6 +55,7 @@ const bad: readonly { rule: keyof typeof rules; name: string; code: string; says
     target: 'galleryImageName',
   },
   { rule: 'definition', name: 'i-', code: 'InvalidParameter', says: /galleryImageName/, target: 'galleryImageName' },
+  { rule: 'definition', name: 'i_', code: 'InvalidParameter', says: /galleryImageName/, target: 'galleryImageName' },
   { rule: 'definition', name: 'a b', code: 'InvalidParameter', says: /galleryImageName/, target: 'galleryImageName' },
   { rule: 'definition', name: 'a/b', code: 'InvalidParameter', says: /galleryImageName/, target: 'galleryImageName' },
   { rule: 'definition', name: 'i.', code: 'InvalidResourceName', says: /trailing/ },

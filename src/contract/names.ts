@@ -3,6 +3,8 @@ import type { NameRule } from './resource-type.ts'
 
 const entityRule = String.raw`^[^_\W][\w-._]{0,79}(?<![-.])$`
 const entityPattern = /^[^_\W][\w\-._]{0,79}(?<![-.])$/
+/** What a gallery holds ends with a letter or digit (behaviour.md B1), although the published expression allows `_`. */
+const artifactPattern = /^[A-Za-z0-9](?:[\w\-.]{0,78}[A-Za-z0-9])?$/
 /** Of scripts, as published; the pattern beside it accepts the same without trying twice. */
 const scriptRule = '^[a-zA-Z0-9]+([_]?[a-zA-Z0-9]+)*$'
 const scriptPattern = /^[A-Za-z0-9]+(?:_[A-Za-z0-9]+)*$/
@@ -88,10 +90,10 @@ function trailingProblem(name: string, path: string): Problem | undefined {
   return nameProblems.TrailingCharacters({ name: path, character })
 }
 
-const entityNameRule = (parameter: string): NameRule => ({
+const entityNameRule = (parameter: string, pattern = entityPattern): NameRule => ({
   check(name, path = name) {
     const trailing = trailingProblem(name, path)
-    if (trailing !== undefined || entityPattern.test(name)) return trailing
+    if (trailing !== undefined || pattern.test(name)) return trailing
     return nameProblems.EntityName({ parameter }, { target: parameter })
   },
 })
@@ -105,8 +107,8 @@ export const galleryNameRule: NameRule = {
   },
 }
 
-export const galleryImageNameRule = entityNameRule('galleryImageName')
-export const galleryApplicationNameRule = entityNameRule('galleryApplicationName')
+export const galleryImageNameRule = entityNameRule('galleryImageName', artifactPattern)
+export const galleryApplicationNameRule = entityNameRule('galleryApplicationName', artifactPattern)
 export const accessProfileNameRule = entityNameRule('inVMAccessControlProfileName')
 export const galleryScriptNameRule: NameRule = {
   check(name, path = name) {

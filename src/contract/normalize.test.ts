@@ -226,13 +226,6 @@ suite('what is refused', () => {
       message: "Could not convert string to integer: many. Path 'properties.recommended.vCPUs.min'",
       target: 'galleryImage.properties.recommended.vCPUs.min',
     },
-    {
-      why: 'min is greater than max',
-      given: { ...linux, recommended: { memory: { min: 8, max: 4 } } },
-      message:
-        'The minimum value of galleryImage.properties.recommended.memory must not be greater than the maximum value of galleryImage.properties.recommended.memory.',
-      target: 'galleryImage.properties.recommended.memory',
-    },
     ...[
       { name: 'publisher', value: 'ends.', limit: 128 },
       { name: 'offer', value: '', limit: 64 },

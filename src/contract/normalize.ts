@@ -185,7 +185,6 @@ function normalizeObject(schema: SchemaNode, value: Json, walk: Walk, place: Pla
     return objectOf(entries)
   }
   const read = objectOf(normalizeMembers(schema, value, walk, below))
-  if (schema.minMax === true) checkMinMax(read, place)
   return schema.dropEmpty === true && Object.keys(read).length === 0 ? undefined : read
 }
 
@@ -272,12 +271,6 @@ function normalizeFlag(value: Json, place: Place): boolean {
   if (word !== 'true' && word !== 'false')
     throw problems.NotConvertible({ value, to: 'boolean', path: place.path }, targetOf(place))
   return word === 'true'
-}
-
-function checkMinMax(range: JsonObject, place: Place): void {
-  const { min, max } = range
-  if (typeof min === 'number' && typeof max === 'number' && min > max)
-    throw problems.MinGreaterThanMax({ path: place.say(place.names) }, targetOf(place))
 }
 
 const targetOf = (place: Place): { target: string } => ({ target: place.say(place.names) })

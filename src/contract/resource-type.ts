@@ -103,7 +103,8 @@ export interface DraftShape {
 
 export interface CompleteFacts {
   readonly apiVersion: string
-  readonly creating: boolean
+  /** What is there; undefined: it is being created. */
+  readonly before: ResourceShape | undefined
   /** Undefined where the caller has no directory: rules that need one are skipped. */
   readonly regions: RegionDirectory | undefined
 }

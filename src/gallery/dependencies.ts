@@ -25,6 +25,8 @@ export interface StoredIn {
 /** What the source of a disk says of itself. */
 export interface SourceFacts {
   readonly virtualSizeBytes: number
+  /** The region it is a resource of; undefined: it is none, but a file that was handed in. */
+  readonly location?: string | undefined
   /** The store that keeps its bytes; undefined: none yet, they are in a file. */
   readonly storedIn?: StoredIn | undefined
   readonly osType?: string | undefined

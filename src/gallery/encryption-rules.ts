@@ -1,6 +1,7 @@
 import { findArmId } from '../base/arm-id.ts'
 import type { RegionDirectory } from '../base/region.ts'
 import { diskEncryptionSetType } from '../contract/disk-encryption-sets.ts'
+import { contractProblems } from '../contract/problems.ts'
 import type { DbOrTx, Tx } from '../db/tables.ts'
 import { findDiskEncryptionSet } from '../keys/disk-encryption-sets.ts'
 import type { Change, RequestContext } from '../resources/behaviour.ts'
@@ -16,6 +17,9 @@ type TargetRegion = NonNullable<NonNullable<PublishingProfile>['targetRegions']>
 type Encryption = NonNullable<TargetRegion['encryption']>
 
 const errorPath = 'galleryArtifactVersion.properties.publishingProfile.targetRegions.encryption'
+/** Of the disk encryption set of a data disk, in the words of what may not change. */
+const createdPath =
+  'galleryImageVersion.properties.publishingProfile.targetRegions.encryption.dataDiskImages.diskEncryptionSetId'
 
 /** A disk of a version that a region keeps encrypted. */
 export interface EncryptedDisk {
@@ -85,22 +89,22 @@ export async function checkEncryptionSets(
   { db, regions, findDataLuns }: EncryptionFacts,
 ): Promise<void> {
   const profile = versionProperties(change.after).publishingProfile
+  const before = change.before && versionProperties(change.before).publishingProfile
   const disks = encryptedDisks(profile)
+  checkDataDisks(profile, before)
   if (disks.length === 0) return
   if (profile?.replicationMode === 'Shallow') throw galleryProblems.ShallowNotEncrypted({}, { target: errorPath })
   if (disks.some(({ lun }) => lun !== osDiskLun)) checkLuns(disks, await findDataLuns())
   checkEverywhere(profile?.targetRegions ?? [], disks)
-  const known = new Set(
-    encryptedDisks(change.before && versionProperties(change.before).publishingProfile).map(keyOfDisk),
-  )
-  const subscriptionId = findArmId(change.id.id)?.id.split('/')[2]?.toLowerCase() ?? ''
+  const known = new Set(encryptedDisks(before).map(keyOfDisk))
+  const { subscriptionId } = change.id
   for (const disk of disks) {
     if (known.has(keyOfDisk(disk))) continue
     const target = { target: memberOf(disk.lun) }
     const id = findArmId(disk.setId)
     if (!id || id.type.toLowerCase() !== diskEncryptionSetType.toLowerCase())
       throw galleryProblems.EncryptionSetIdInvalid({ parameter: memberOf(disk.lun) }, target)
-    if (disk.setId.split('/')[2]?.toLowerCase() !== subscriptionId)
+    if (id.subscriptionId.toLowerCase() !== subscriptionId.toLowerCase())
       throw galleryProblems.EncryptionSetElsewhere({ id: disk.setId, subscriptionId }, target)
     await context.authorize(`${diskEncryptionSetType}/read`, disk.setId)
     const set = await findDiskEncryptionSet(db, disk.setId)
@@ -117,6 +121,24 @@ const keyOfDisk = ({ region, lun, setId }: EncryptedDisk): string => `${region} 
 
 function memberOf(lun: number): string {
   return `${errorPath}.${lun === osDiskLun ? 'osDiskImage' : 'dataDiskImages'}.diskEncryptionSetId`
+}
+
+/** A region names each data disk once, and what is encrypted there neither comes nor goes after creation. */
+function checkDataDisks(profile: PublishingProfile, before: PublishingProfile): void {
+  const target = { target: memberOf(0) }
+  for (const { name: region, encryption } of profile?.targetRegions ?? []) {
+    const luns = (encryption?.dataDiskImages ?? []).map(({ lun }) => lun)
+    const twice = new Set(luns.filter((lun, index) => luns.indexOf(lun) !== index))
+    if (twice.size > 0) throw galleryProblems.EncryptionLunTwice({ luns: [...twice].join(','), region }, target)
+    if (!before?.targetRegions?.some(({ name }) => name === region)) continue
+    const lunsHere = (of: PublishingProfile): readonly number[] =>
+      encryptedDisks(of).flatMap((disk) => (disk.region === region ? [disk.lun] : []))
+    const [is, was] = [lunsHere(profile), lunsHere(before)]
+    const added = is.find((lun) => !was.includes(lun))
+    if (added !== undefined) throw galleryProblems.EncryptionLunAdded({ lun: added, region }, target)
+    if (was.some((lun) => !is.includes(lun)))
+      throw contractProblems.PropertyChangeNotAllowed({ path: createdPath }, { target: createdPath })
+  }
 }
 
 function checkLuns(disks: readonly EncryptedDisk[], dataLuns: readonly number[]): void {

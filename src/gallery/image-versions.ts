@@ -1,12 +1,12 @@
 import { findArmId, parentKey } from '../base/arm-id.ts'
 import { formatArmTime } from '../base/clock.ts'
 import { isJsonObject, type JsonObject } from '../base/json.ts'
-import { GiB } from '../base/units.ts'
 import type { GalleryImageProperties } from '../contract/gallery-images.ts'
 import type { Behaviour, Change, RequestContext } from '../resources/behaviour.ts'
 import type { Draft, Resource } from '../resources/resource.ts'
 import { findResource } from '../resources/resource.rows.ts'
-import type { GalleryDependencies, HeldSource, SourceFacts } from './dependencies.ts'
+import type { GalleryDependencies, SourceFacts, StoredIn } from './dependencies.ts'
+import { admitDiskSource, checkSize, diskNotFound } from './disk-sources.ts'
 import { checkEncryptionSets, commitEncryptionSets, isEncrypted } from './encryption-rules.ts'
 import { galleryProblems } from './problems.ts'
 import { checkRecyclable, commitRecall, planRemoval, recallVersion, restoredDraft } from './recycle-bin.ts'
@@ -23,12 +23,10 @@ import { versionActions } from './version-actions.ts'
 import { isShallow, versionProperties } from './version-properties.ts'
 import { admitWholeSource, checkWholeFits } from './whole-sources.ts'
 import { sourceLuns } from './source-luns.ts'
-import { parseVersionSource } from './version-sources.ts'
-import type { DiskSourceName } from './version-sources.ts'
+import { parseVersionSource, wholeSourcePath } from './version-sources.ts'
 
 const versionRead = 'Microsoft.Compute/galleries/images/versions/read'
 const profilePath = 'galleryImageVersion.properties.publishingProfile'
-const storagePath = 'galleryImageVersion.properties.storageProfile'
 
 /** What `galleries/images/versions` mean: their rules, and the workflows that make a change true. */
 export function imageVersionsBehaviour(deps: GalleryDependencies): Behaviour {
@@ -129,93 +127,51 @@ async function findDataLuns({ before, after }: Change, deps: GalleryDependencies
 
 /** The source must exist, be readable as a disk, fit the definition and be within the size limit. */
 async function checkSource(change: Change, context: RequestContext, deps: GalleryDependencies): Promise<void> {
-  const source = parseVersionSource(versionProperties(change.after).storageProfile ?? {})
+  const { storageProfile = {} } = versionProperties(change.after)
+  const source = parseVersionSource(storageProfile, context.apiVersion)
   const definition = await definitionOf(change, deps)
-  // Without a copy the bytes must be where the version is.
-  const home = isShallow(change.after) ? change.after.location : undefined
+  const home = deps.regions.find(change.after.location)?.name ?? change.after.location
   if (source.kind === 'version' || source.kind === 'community') {
+    const target = { target: wholeSourcePath(storageProfile, context.apiVersion) }
     // A community image needs no right: that it is public was found when it was resolved.
     if (source.kind === 'version') await context.authorize(versionRead, source.id)
     const version = await findResource(deps.db, sourceVersionKey(change.after, source))
     const replicas = version ? await listReplicas(deps.db, version.key) : []
     const isUsable = (replica: Replica): boolean =>
-      replica.state === 'Completed' && (home === undefined || replica.region === home)
-    if (!version || !replicas.some(isUsable))
-      throw galleryProblems.SourceNotFound({ id: source.id }, { target: `${storagePath}.source.id` })
-    if (replicas.some(isEncrypted))
-      throw galleryProblems.EncryptedSource({ id: source.id }, { target: `${storagePath}.source.id` })
+      // Without a copy the bytes must be where the version is.
+      replica.state === 'Completed' && (!isShallow(change.after) || replica.region === home)
+    if (!version || !replicas.some(isUsable)) throw galleryProblems.SourceNotFound({ id: source.id }, target)
+    if (replicas.some(isEncrypted)) throw galleryProblems.EncryptedSource({ id: source.id }, target)
     const from = await findResource(deps.db, version.parentKey)
     if (from) checkDefinitionFits(source.id, from.properties as GalleryImageProperties, definition)
     return
   }
   if (source.kind === 'whole') {
     const found = await admitWholeSource(source.id, change, context, deps)
-    for (const { virtualSizeBytes } of found.disks) checkSize(virtualSizeBytes, deps)
+    for (const { virtualSizeBytes, storedIn } of found.disks) {
+      checkSize(virtualSizeBytes, deps)
+      checkReadableHere(source.id, storedIn, change)
+    }
     checkFits(source.id, found, definition)
     checkWholeFits(source.id, found, definition)
     return
   }
   for (const disk of source.disks) {
-    const found = await admitDiskSource(disk.from, change, context, deps)
+    const found = await admitDiskSource(disk, change, context, deps)
     checkSize(found.virtualSizeBytes, deps)
     const id = disk.from.kind === 'disk' ? disk.from.id : disk.from.uri
-    if (home !== undefined && found.storedIn !== undefined && found.storedIn.region !== home)
-      throw galleryProblems.SourceNotFound({ id }, { target: `${storagePath}.osDiskImage.source.id` })
+    const region = isShallow(change.after) ? (found.storedIn?.region ?? found.location) : found.location
+    if (region !== undefined && region !== home) throw diskNotFound(disk)
+    checkReadableHere(id, found.storedIn, change)
     checkFits(id, found, definition)
   }
 }
 
-/** Finds a disk's source for a client: it must be this server's, and the client must have the right to it. */
-async function admitDiskSource(
-  from: DiskSourceName,
-  change: Change,
-  context: RequestContext,
-  deps: GalleryDependencies,
-): Promise<SourceFacts> {
-  if (from.kind === 'disk') {
-    // Write, not read: behaviour.md C.
-    await context.authorize(`${findArmId(from.id)?.type}/write`, from.id)
-    return findDiskFacts(from, deps)
-  }
-  const wasAccepted = JSON.stringify(change.before?.properties['storageProfile'] ?? '').includes(
-    JSON.stringify(from.uri),
-  )
-  const found = await deps.sources.findBlob(from.uri, wasAccepted ? undefined : context.baseUrl)
-  await context.authorize('Microsoft.Storage/storageAccounts/listKeys/action', `/subscriptions/${found.subscriptionId}`)
-  return found
-}
-
-/** What a disk's source is, without reading it; throws SourceNotFound or what is wrong with it. */
-export async function findDiskFacts(from: DiskSourceName, deps: GalleryDependencies): Promise<SourceFacts> {
-  if (from.kind === 'blob') return deps.sources.findBlob(from.uri, undefined)
-  const found = await deps.sources.findDisk(from.id)
-  if (!found) throw diskNotFound(from.id)
-  return found
-}
-
-/** The bytes that one disk of a version is made of; throws SourceNotFound or what is wrong with them. */
-export async function holdDiskSource(
-  from: DiskSourceName,
-  deps: GalleryDependencies,
-  signal: AbortSignal,
-): Promise<HeldSource> {
-  if (from.kind === 'blob')
-    return { ...(await deps.sources.findBlob(from.uri, undefined)), bytesRead: 0, [Symbol.dispose]() {} }
-  const held = await deps.sources.holdDisk(from.id, signal)
-  if (!held) throw diskNotFound(from.id)
-  return held
-}
-
-function diskNotFound(id: string): Error {
-  return galleryProblems.SourceNotFound({ id }, { target: `${storagePath}.osDiskImage.source.id` })
-}
-
-export function checkSize(virtualSizeBytes: number, deps: GalleryDependencies): void {
-  if (virtualSizeBytes <= deps.limits.maximumDiskBytes) return
-  throw galleryProblems.GallerySourceResourceExceedsMaxSize({
-    sizeGiB: Math.ceil(virtualSizeBytes / GiB),
-    maximumGiB: Math.floor(deps.limits.maximumDiskBytes / GiB),
-  })
+/** What is encrypted can be read in the subscription of its disk encryption set alone (behaviour.md A2). */
+function checkReadableHere(id: string, storedIn: StoredIn | undefined, { id: version }: Change): void {
+  if (storedIn === undefined || !isEncrypted(storedIn)) return
+  const [own, other] = [version.subscriptionId, findArmId(id)?.subscriptionId ?? '']
+  if (own.toLowerCase() !== other.toLowerCase()) throw galleryProblems.EncryptedSourceElsewhere({ id, own, other })
 }
 
 /** What the definition says must be true of the source, as far as the source knows it of itself. */

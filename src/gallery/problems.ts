@@ -83,8 +83,14 @@ export const galleryProblems = defineProblems({
   ZonesMissing: {
     kind: 'invalid',
     code: 'InvalidParameter',
+    say: () => 'ZRS storage account type is not supported in this region.',
+  },
+  /** Said beside it: the version names more regions than one. */
+  ZonesCounted: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
     say: (f: { region: string }) =>
-      `ZRS storage account type is not supported in this region. Region '${f.region}' has fewer than three zones: choose Standard_LRS or Premium_LRS.`,
+      `Region '${f.region}' has fewer than three zones: choose Standard_LRS or Premium_LRS.`,
   },
   StorageClassNotKept: {
     kind: 'conflict',
@@ -205,8 +211,7 @@ export const galleryProblems = defineProblems({
   EncryptionSetIdInvalid: {
     kind: 'invalid',
     code: 'InvalidParameter',
-    say: (f: { parameter: string }) =>
-      `The value of parameter ${f.parameter} is invalid. Give the id of a disk encryption set.`,
+    say: (f: { parameter: string }) => `The value of parameter ${f.parameter} is invalid`,
   },
   EncryptionSetElsewhere: {
     kind: 'invalid',
@@ -217,7 +222,7 @@ export const galleryProblems = defineProblems({
   EncryptionSetNotFound: {
     kind: 'invalid',
     code: 'InvalidParameter',
-    say: (f: { id: string }) => `The disk encryption set ${f.id} was not found. Create it first, or correct the id.`,
+    say: (f: { id: string }) => `The disk encryption set ${f.id} was not found.`,
   },
   EncryptionSetInOtherRegion: {
     kind: 'invalid',
@@ -237,6 +242,18 @@ export const galleryProblems = defineProblems({
     say: (f: { lun: number; luns: string }) =>
       `An invalid lun [${f.lun}] was specified in encryption.dataDiskImages. The lun must be one of the following values ['${f.luns}'].`,
   },
+  EncryptionLunTwice: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: (f: { luns: string; region: string }) =>
+      `Duplicate luns '${f.luns}' were specified in target region '${f.region}' encryption.dataDiskImages.`,
+  },
+  EncryptionLunAdded: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: (f: { lun: number; region: string }) =>
+      `Cannot specify new data disk image encryption lun [${f.lun}] with a disk encryption set in region [${f.region}] for update gallery image version request. To update this version, remove the new lun. If you need to change the data disk image encryption settings, you must create a new gallery image version with the correct settings.`,
+  },
   ShallowNotEncrypted: {
     kind: 'invalid',
     code: 'OperationNotAllowed',
@@ -245,9 +262,15 @@ export const galleryProblems = defineProblems({
   },
   EncryptedSource: {
     kind: 'invalid',
-    code: 'OperationNotAllowed',
+    code: 'InvalidParameter',
     say: (f: { id: string }) =>
-      `Encryption is not supported for source resource '${f.id}': it is encrypted with a disk encryption set, and an encrypted version cannot be the source of another. Use a disk or a VHD as source.`,
+      `Encryption is not supported for source resource '${f.id}'. Please use a different source resource type which supports encryption or remove encryption properties: a version that is encrypted with a disk encryption set cannot be the source of another.`,
+  },
+  EncryptedSourceElsewhere: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: (f: { id: string; own: string; other: string }) =>
+      `Encrypted source: '${f.id}' is in a different subscription ID than the current gallery image version subscription '${f.own}'. Please retry with an unencrypted source(s) or use the source's subscription '${f.other}' to create the gallery image version`,
   },
   EncryptedInOtherSubscription: {
     kind: 'invalid',

@@ -136,8 +136,10 @@ export function checkSharingProfile(before: GalleryProperties | undefined, after
   const hadInfo = before?.sharingProfile?.communityGalleryInfo
   if (had !== undefined && had !== permissions) {
     const isOpening = had === 'Private' && (permissions === 'Groups' || hadInfo?.publicNames !== undefined)
-    if (!isOpening) throw contractProblems.PropertyChangeNotAllowed({ path: `${profilePath}.permissions` })
+    if (!isOpening) throw notChangeable('permissions')
   }
+  if (hadInfo?.publicNamePrefix !== undefined && hadInfo.publicNamePrefix !== info?.publicNamePrefix)
+    throw notChangeable('communityGalleryInfo.publicNamePrefix')
   if (permissions === 'Community') {
     const member = communityMembers.find((name) => (info?.[name] ?? '').trim() === '')
     if (member !== undefined)
@@ -153,6 +155,11 @@ export function checkSharingProfile(before: GalleryProperties | undefined, after
       )
   } else if (info !== undefined && hadInfo === undefined)
     throw sharingProblems.CommunityInfoNotTaken({ permissions }, { target: `${profilePath}.communityGalleryInfo` })
+}
+
+function notChangeable(member: string): Error {
+  const path = `${profilePath}.${member}`
+  return contractProblems.PropertyChangeNotAllowed({ path }, { target: path })
 }
 
 /** A new community gallery gets its public name at once: the prefix and a GUID (recorded, R4). */

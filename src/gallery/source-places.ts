@@ -1,7 +1,7 @@
 import type { Resource } from '../resources/resource.ts'
 import type { StorageClass } from '../store/disk-store.ts'
 import { keptPlace, type GalleryDependencies, type HeldPlace } from './dependencies.ts'
-import { checkSize, findDiskFacts, holdDiskSource } from './image-versions.ts'
+import { checkSize, findDiskFacts, holdDiskSource } from './disk-sources.ts'
 import { sourceVersionKey } from './community-source.ts'
 import { galleryProblems } from './problems.ts'
 import { findWhole } from './source-luns.ts'
@@ -29,7 +29,7 @@ export async function holdSourcePlace(
   if (source.kind === 'disks') {
     const disk = source.disks.find((named) => named.lun === wanted.lun)
     if (!disk) throw galleryProblems.OneSourceOnly({})
-    const found = await holdDiskSource(disk.from, deps, signal)
+    const found = await holdDiskSource(disk, deps, signal)
     checkSize(found.virtualSizeBytes, deps)
     return found
   }
@@ -60,7 +60,7 @@ async function findStoredClass(
   if (source.kind !== 'disks') return (await findReplica(sourceVersionKey(version, source), wanted, deps)).storageClass
   const disk = source.disks.find((named) => named.lun === wanted.lun)
   if (!disk) throw galleryProblems.OneSourceOnly({})
-  return (await findDiskFacts(disk.from, deps)).storedIn?.storageClass
+  return (await findDiskFacts(disk, deps)).storedIn?.storageClass
 }
 
 /**

@@ -88,7 +88,10 @@ function checkClass(target: TargetRegion, region: Region, before: readonly Targe
     throw galleryProblems.StorageClassNotKept({ region: displayName, existing }, { target: path })
   const words = [value, ...(target.additionalReplicaSets ?? []).map((set) => set.storageAccountType)]
   if (words.includes('Standard_ZRS') && zones.length < 3)
-    throw galleryProblems.ZonesMissing({ region: displayName }, { target: path })
+    throw galleryProblems.ZonesMissing(
+      {},
+      { target: path, details: [galleryProblems.ZonesCounted({ region: displayName }, { target: path }).toRecord()] },
+    )
 }
 
 function checkNothingRemoved(facts: TargetRegionFacts, targetsPath: string): void {

@@ -1,5 +1,6 @@
 import { findArmId } from '../base/arm-id.ts'
 import type { Problem } from '../base/problem.ts'
+import { versionErrorPath } from '../contract/gallery-image-version-rules.ts'
 import { galleryProblems } from './problems.ts'
 import { osDiskLun } from './replica.rows.ts'
 
@@ -34,22 +35,39 @@ export type VersionSource =
 
 const storagePath = 'galleryImageVersion.properties.storageProfile'
 
+const directMembers = ['id', 'virtualMachineId', 'communityGalleryImageId'] as const
+
+/** Where a request of this api-version has the id of the whole source (before 2019-07-01 in the publishing profile). */
+export function wholeSourcePath({ source }: StorageProfile, apiVersion?: string): string {
+  const member = directMembers.find((name) => source?.[name] !== undefined) ?? 'id'
+  return versionErrorPath(['properties', 'storageProfile', 'source', member], apiVersion)
+}
+
+/** Where a request has the id of a disk's source; errors' targets have no array indexes. */
+export function diskSourcePath(lun: number): string {
+  return `${storagePath}.${lun === osDiskLun ? 'osDiskImage' : 'dataDiskImages'}.source.id`
+}
+
 /**
  * Reads the one source of a version, or throws with Azure's text: a source stands either directly under storageProfile
- * or in the single disks, LUNs and sources are unique, ids are well-formed and of the right kind.
+ * or in the single disks, LUNs and sources are unique, ids are well-formed and of the right kind. `apiVersion`: of the
+ * request that is to be told what is wrong.
  */
-export function parseVersionSource(profile: StorageProfile): VersionSource {
-  const osFrom = diskSourceName(profile.osDiskImage, `${storagePath}.osDiskImage`)
+export function parseVersionSource(profile: StorageProfile, apiVersion?: string): VersionSource {
+  const osFrom = diskSourceName(profile.osDiskImage, osDiskLun, 'osDiskImage')
   const data = (profile.dataDiskImages ?? []).map((image, index) => ({
     lun: image.lun,
-    from: diskSourceName(image, `${storagePath}.dataDiskImages[${index}]`),
+    from: diskSourceName(image, image.lun, `dataDiskImages[${index}]`),
   }))
-  const { id, virtualMachineId, communityGalleryImageId: communityId } = profile.source ?? {}
-  const direct = id ?? virtualMachineId ?? communityId
+  const whole = directMembers.flatMap((name) => profile.source?.[name] ?? [])
+  const [direct] = whole
   const hasDisks = osFrom !== undefined || data.some((disk) => disk.from !== undefined)
-  if ((direct === undefined) === !hasDisks) throw galleryProblems.OneSourceOnly({}, { target: storagePath })
-  if (direct !== undefined && direct === communityId) return { kind: 'community', id: direct }
-  if (direct !== undefined) return directSource(direct, `${storagePath}.source.id`)
+  if (whole.length > 1 || (direct === undefined) === !hasDisks)
+    throw galleryProblems.OneSourceOnly({}, { target: storagePath })
+  if (direct !== undefined)
+    return direct === profile.source?.communityGalleryImageId
+      ? { kind: 'community', id: direct }
+      : directSource(direct, wholeSourcePath(profile, apiVersion))
   if (osFrom === undefined) throw galleryProblems.OneSourceOnly({}, { target: `${storagePath}.osDiskImage` })
   const named = data.map((disk) => {
     if (disk.from === undefined) throw galleryProblems.OneSourceOnly({}, { target: `${storagePath}.dataDiskImages` })
@@ -78,19 +96,21 @@ function directSource(id: string, path: string): VersionSource {
   }
 }
 
-function diskSourceName(image: DiskImageMember | undefined, path: string): DiskSourceName | undefined {
+/** `path`: of the disk's image in the body, below the storage profile. */
+function diskSourceName(image: DiskImageMember | undefined, lun: number, path: string): DiskSourceName | undefined {
   const source = image?.source
   if (source?.uri !== undefined) return { kind: 'blob', uri: source.uri }
   if (source?.id === undefined) return undefined
   const parsed = findArmId(source.id)
-  if (!parsed) throw invalidSourceId(source.id, `${path}.source.id`)
+  const target = diskSourcePath(lun)
+  if (!parsed) throw invalidSourceId(source.id, target, `properties.storageProfile.${path}.source.id`)
   const type = parsed.type.toLowerCase()
   if (type !== 'microsoft.compute/disks' && type !== 'microsoft.compute/snapshots')
-    throw galleryProblems.DiskSourceWrongKind({ id: source.id }, { target: `${path}.source.id` })
+    throw galleryProblems.DiskSourceWrongKind({ id: source.id }, { target })
   return { kind: 'disk', id: source.id }
 }
 
 /** ARM itself says this one, so the path begins at the body, without the provider's name of the resource. */
-function invalidSourceId(id: string, path: string): Problem {
-  return galleryProblems.InvalidSourceId({ id, path: path.replace(/^galleryImageVersion\./, '') }, { target: path })
+function invalidSourceId(id: string, target: string, path = target.replace(/^galleryImageVersion\./, '')): Problem {
+  return galleryProblems.InvalidSourceId({ id, path }, { target })
 }

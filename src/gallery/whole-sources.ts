@@ -3,8 +3,8 @@ import type { GalleryImageProperties } from '../contract/gallery-images.ts'
 import type { Change, RequestContext } from '../resources/behaviour.ts'
 import type { GalleryDependencies, WholeSource } from './dependencies.ts'
 import { galleryProblems } from './problems.ts'
-
-const sourcePath = 'galleryImageVersion.properties.storageProfile.source'
+import { versionProperties } from './version-properties.ts'
+import { wholeSourcePath } from './version-sources.ts'
 
 /**
  * A managed image or virtual machine that a client names as the source of a version: it must be there, in the version's
@@ -20,7 +20,7 @@ export async function admitWholeSource(
   const action = isMachine ? 'Microsoft.Compute/virtualMachines/write' : 'Microsoft.Compute/images/read'
   await context.authorize(action, id)
   const found = await deps.sources.findWhole(id)
-  const target = `${sourcePath}.${isMachine ? 'virtualMachineId' : 'id'}`
+  const target = wholeSourcePath(versionProperties(change.after).storageProfile ?? {}, context.apiVersion)
   if (!found || found.location !== (deps.regions.find(change.after.location)?.name ?? change.after.location))
     throw galleryProblems.SourceNotFound({ id }, { target })
   return found

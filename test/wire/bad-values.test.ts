@@ -1,12 +1,10 @@
 import { after, before, suite } from 'node:test'
 import { invalid, openTargets, tableOf } from './refusals.ts'
-import { definitionBody, diskVersion, storageAccount, versionBody } from './wire.ts'
+import { definitionBody, diskVersion, versionBody } from './wire.ts'
 import type { Body, Json, Refusal, Wire } from './wire.ts'
 
 const version = 'galleryImageVersion.properties.publishingProfile'
 const storage = 'galleryImageVersion.properties.storageProfile'
-const oneSource =
-  'The gallery artifact version source can only be specified either directly under storageProfile or within individual OS or data disks. One and only one source type (user image, snapshot, disk, virtual machine) can be provided.'
 const duplicateRegions = 'Duplicate regions are not allowed in target publishing regions.'
 const assetName = (name: string, length: number): string =>
   `Asset name galleryImage.properties.identifier.${name} is not valid. It cannot be empty. Allowed characters are uppercase or lowercase letters, digits, hyphen(-), period (.), underscore (_). Names are not allowed to end with period(.). The length of the name cannot exceed ${length} characters.`
@@ -136,6 +134,21 @@ suite('bad values on the wire', () => {
         says: "The resource 'g' already exists in location 'westeurope' in resource group 'wire'. A resource with the same name cannot be created in location 'eastus'. Please select a new resource name.",
       }),
     ],
+    ...(['PUT', 'PATCH'] as const).map(
+      (method) =>
+        [
+          `the sharing of a private gallery by ${method}`,
+          () =>
+            immutable(
+              gallery('g'),
+              'gallery.properties.sharingProfile.permissions',
+              changed({
+                sharingProfile: { permissions: 'Community', communityGalleryInfo: { publicNamePrefix: 'prefix' } },
+              }),
+              method,
+            ),
+        ] as const,
+    ),
     [
       'the size of a disk downwards',
       () => ({
@@ -341,127 +354,6 @@ suite('bad values on the wire', () => {
         status: 400,
         code: 'InvalidRequestContent',
         says: /tags/,
-      }),
-    ],
-  ])
-
-  const sources = (storageProfile: Body): Body => ({ ...here, properties: { storageProfile, publishingProfile: {} } })
-  const osDisk = (source: Body): Body => sources({ osDiskImage: { source } })
-  table('sources', [
-    ['none', () => invalid(versionAt('2.0.0'), oneSource, { ...here, properties: { publishingProfile: {} } }, storage)],
-    [
-      'two kinds',
-      () =>
-        invalid(
-          versionAt('2.0.0'),
-          oneSource,
-          sources({
-            source: { id: wire.id('galleries/g/images/d/versions/1.0.0') },
-            osDiskImage: { source: { uri } },
-          }),
-        ),
-    ],
-    [
-      'a disk that is not there',
-      () =>
-        invalid(
-          versionAt('2.0.0'),
-          `Source ${wire.id('disks/absent')} is not found. Please check source exists, and is in the same region as gallery image version being created.`,
-          osDisk({ id: wire.id('disks/absent') }),
-        ),
-    ],
-    [
-      'a version that is not there',
-      () =>
-        invalid(
-          versionAt('2.0.0'),
-          `Source ${wire.id('galleries/g/images/d/versions/7.0.0')} is not found. Please check source exists, and is in the same region as gallery image version being created.`,
-          sources({ source: { id: wire.id('galleries/g/images/d/versions/7.0.0') } }),
-        ),
-    ],
-    [
-      'an id that is none',
-      () => ({
-        ...invalid(
-          versionAt('2.0.0'),
-          "Property id 'my-disk' at path 'properties.storageProfile.osDiskImage.source.id' is invalid. Expect fully qualified resource Id that start with '/subscriptions/{subscriptionId}' or '/providers/{resourceProviderNamespace}/'.",
-          osDisk({ id: 'my-disk' }),
-        ),
-        code: 'LinkedInvalidPropertyId',
-      }),
-    ],
-    [
-      'a direct source of another kind',
-      () =>
-        invalid(
-          versionAt('2.0.0'),
-          `The source id: ${wire.id('disks/d')} must either be a managed image, virtual machine or another gallery image version`,
-          sources({ source: { id: wire.id('disks/d') } }),
-        ),
-    ],
-    [
-      'a disk source of another kind',
-      () =>
-        invalid(
-          versionAt('2.0.0'),
-          `The source id: ${wire.id('galleries/g')} must be a managed disk or snapshot.`,
-          osDisk({ id: wire.id('galleries/g') }),
-        ),
-    ],
-    [
-      'a LUN twice',
-      () =>
-        invalid(
-          versionAt('2.0.0'),
-          'Duplicated lun numbers have been detected in the input data disks. Lun number must be unique for each data disk.',
-          sources({
-            osDiskImage: { source: { uri } },
-            dataDiskImages: [
-              { lun: 1, source: { uri: `${uri}1` } },
-              { lun: 1, source: { uri: `${uri}2` } },
-            ],
-          }),
-        ),
-    ],
-    [
-      'a disk twice',
-      () =>
-        invalid(
-          versionAt('2.0.0'),
-          'Duplicated source ids are found in the input disks. Source id should be unique for each disk.',
-          sources({
-            osDiskImage: { source: { id: wire.id('disks/d') } },
-            dataDiskImages: [{ lun: 1, source: { id: wire.id('disks/D') } }],
-          }),
-        ),
-    ],
-    [
-      'the OS disk’s blob as a data disk',
-      () =>
-        invalid(
-          versionAt('2.0.0'),
-          `OSDiskImage and DataDiskImage cannot point to same blob ${uri}`,
-          sources({ osDiskImage: { source: { uri } }, dataDiskImages: [{ lun: 1, source: { uri } }] }),
-        ),
-    ],
-    [
-      'a blob of another host',
-      () =>
-        invalid(
-          versionAt('2.0.0'),
-          /'acct\.blob\.core\.windows\.net'.*upload the VHD to this server's \/blob area/,
-          osDisk({ uri: 'https://acct.blob.core.windows.net/c/b.vhd', storageAccountId: storageAccount }),
-        ),
-    ],
-    [
-      'a blob that is not there',
-      () => ({
-        why: '',
-        path: versionAt('2.0.0'),
-        body: osDisk({ uri: `${uri}-absent` }),
-        status: 404,
-        code: 'BlobNotFound',
-        says: /^There is no blob or upload 'one\.vhd-absent'\. Check the address, or upload it first\.$/,
       }),
     ],
   ])

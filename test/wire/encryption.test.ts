@@ -9,7 +9,7 @@ import { computeClient } from '../support/compute-client.ts'
 import { openPrincipals } from '../support/principals.ts'
 import { addSubscription } from '../support/subscriptions.ts'
 import { fixedVhd, someDisk } from './vhd.ts'
-import { openWire } from './wire.ts'
+import { definitionBody, openWire } from './wire.ts'
 import type { Wire } from './wire.ts'
 
 const marker = 'THE-SECRET-OF-THE-GOLDEN-IMAGE-7261'
@@ -141,6 +141,15 @@ suite('encryption with disk encryption sets', { timeout: 180_000 }, () => {
         ],
         /An invalid lun \[3\] was specified in encryption\.dataDiskImages/,
       ],
+      [
+        [
+          {
+            name: 'West Europe',
+            encryption: { dataDiskImages: [0, 0].map((lun) => ({ lun, diskEncryptionSetId: sets.get('west') ?? '' })) },
+          },
+        ],
+        /Duplicate luns '0' were specified in target region 'West Europe' encryption\.dataDiskImages/,
+      ],
     ]
     for (const [targets, says] of rows) await refused(publish('9.9.9', versionOf(targets)), says)
   })
@@ -168,6 +177,14 @@ suite('encryption with disk encryption sets', { timeout: 180_000 }, () => {
     const west = encrypted('West Europe', 'west')
     await refused(publish('1.0.0', versionOf([west, encrypted('North Europe', 'west')])), /diskEncryptionSetId/)
     await refused(publish('2.0.0', versionOf([{ name: 'East US' }, west], 'eastus')), /is required for disk/)
+    const added = {
+      ...west,
+      encryption: { ...west.encryption, dataDiskImages: [{ lun: 3, diskEncryptionSetId: sets.get('west') ?? '' }] },
+    }
+    await refused(
+      publish('1.0.0', versionOf([added, encrypted('North Europe', 'north')])),
+      /^Cannot specify new data disk image encryption lun \[3\] with a disk encryption set in region \[West Europe\]/,
+    )
     await refused(client.diskEncryptionSets.delete('wire', 'west'), /cannot be deleted: it encrypts the image version/)
     const source = { source: { id: wire.id('galleries/g/images/d/versions/1.0.0') } }
     await refused(
@@ -228,6 +245,20 @@ suite('encryption with disk encryption sets', { timeout: 180_000 }, () => {
     })
     assert.equal(abroad.status, 400, JSON.stringify(abroad.body))
     assert.match(abroad.body.error?.message ?? '', /belongs to subscription .* and cannot be used with resource/)
+
+    const elsewhere = `${other}/resourceGroups/rg/providers/Microsoft.Compute/galleries/elsewhere`
+    const version = 'api-version=2024-03-03'
+    await user.arm.must('PUT', `${elsewhere}?${version}`, { location: 'westeurope' })
+    await user.arm.must('PUT', `${elsewhere}/images/d?${version}`, definitionBody('d'))
+    const taken = await user.arm.call('PUT', `${elsewhere}/images/d/versions/1.0.0?${version}`, {
+      ...body,
+      properties: { ...body.properties, publishingProfile: {} },
+    })
+    assert.equal(taken.status, 400, JSON.stringify(taken.body))
+    assert.match(
+      taken.body.error?.message ?? '',
+      /^Encrypted source: '.*disks\/copy' is in a different subscription ID/,
+    )
   })
 
   test('galleries that are open for sharing take no encrypted versions', async () => {
