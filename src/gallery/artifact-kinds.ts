@@ -10,8 +10,9 @@ import { checkScriptParameters } from './script-parameters.ts'
 export const packageFile = 0
 export const configurationFile = 1
 
-/** Azure's limit of packages (behaviour.md A2, D-VMAPP). */
-const maximumPackageBytes = GiB
+/** Azure's limits of today (D-VMAPP, "Considerations and current limits"; its table of errors still says 1 GB of both). */
+const maximumPackageBytes = 2 * GiB
+const maximumConfigurationBytes = GiB
 /** A script is read as a whole into a machine; nobody writes more by hand. */
 const maximumScriptBytes = 16 * MiB
 
@@ -19,8 +20,6 @@ export const applicationVersions: ArtifactKind = {
   type: 'Microsoft.Compute/galleries/applications/versions',
   errorName: 'galleryApplicationVersion',
   workflow: 'publish-application-version',
-  // behaviour.md B7
-  maximumReplicas: 3,
   check({ after }) {
     const { settings } = (after.properties as GalleryApplicationVersionProperties).publishingProfile
     for (const member of ['packageFileName', 'configFileName'] as const) {
@@ -35,10 +34,9 @@ export const applicationVersions: ArtifactKind = {
   files(properties: JsonObject): readonly ArtifactFile[] {
     const { source } = (properties as GalleryApplicationVersionProperties).publishingProfile
     const path = 'publishingProfile.source'
-    const maximumBytes = maximumPackageBytes
     const { mediaLink, defaultConfigurationLink } = source
     return [
-      { file: packageFile, uri: mediaLink, path: `${path}.mediaLink`, maximumBytes },
+      { file: packageFile, uri: mediaLink, path: `${path}.mediaLink`, maximumBytes: maximumPackageBytes },
       ...(defaultConfigurationLink === undefined
         ? []
         : [
@@ -46,7 +44,7 @@ export const applicationVersions: ArtifactKind = {
               file: configurationFile,
               uri: defaultConfigurationLink,
               path: `${path}.defaultConfigurationLink`,
-              maximumBytes,
+              maximumBytes: maximumConfigurationBytes,
             },
           ]),
     ]
@@ -63,7 +61,6 @@ export const scriptVersions: ArtifactKind = {
   type: 'Microsoft.Compute/galleries/scripts/versions',
   errorName: 'galleryScriptVersion',
   workflow: 'publish-script-version',
-  maximumReplicas: 3,
   files(properties: JsonObject): readonly ArtifactFile[] {
     const { scriptLink } = (properties as GalleryScriptVersionProperties).publishingProfile.source
     const path = 'publishingProfile.source.scriptLink'

@@ -26,7 +26,6 @@ export interface ArtifactKind {
   readonly type: LimitedType
   readonly errorName: string
   readonly workflow: string
-  readonly maximumReplicas: number
   files(properties: JsonObject): readonly ArtifactFile[]
   /** Refuses what the schema cannot. */
   check?(change: Change): void
@@ -84,7 +83,7 @@ function checkProfile(change: Change, nowMs: number, kind: ArtifactKind, deps: G
   const isNewDate = endOfLifeDate !== undefined && endOfLifeDate !== before?.publishingProfile?.endOfLifeDate
   if (isNewDate && Date.parse(endOfLifeDate) <= nowMs)
     throw galleryProblems.EndOfLifeInPast({}, { target: `${profilePath}.endOfLifeDate` })
-  checkPlacement(change, Math.min(kind.maximumReplicas, deps.limits.maximumReplicas), profilePath, deps.regions)
+  checkPlacement(change, deps.limits.maximumArtifactReplicas, profilePath, deps.regions)
 }
 
 /** The files must be there, be this server's, and the caller must have the right to them. */

@@ -98,15 +98,26 @@ export interface FoundFile {
   readonly subscriptionId: string
 }
 
-export interface GalleryLimits extends SharingLimits {
-  /** Replicas of a version in a region: 100 today, 10 in the profile of 2020. */
-  readonly maximumReplicas: number
-  /** Largest disk that an image may hold. */
-  readonly maximumDiskBytes: number
-  /** Resources of a subscription in a region (behaviour.md J). */
+/** How many resources a subscription may have in a region (behaviour.md J). */
+export interface GalleryQuota {
   readonly galleries: number
   readonly imageDefinitions: number
   readonly imageVersions: number
+  readonly applications: number
+  readonly applicationVersions: number
+  readonly scripts: number
+  readonly scriptVersions: number
+  readonly accessProfiles: number
+  readonly accessProfileVersions: number
+}
+
+export interface GalleryLimits extends SharingLimits, GalleryQuota {
+  /** Replicas of a version in a region: 100 today, 10 in the profile of 2020. */
+  readonly maximumReplicas: number
+  /** The same of applications and scripts: 10 today, 3 before. */
+  readonly maximumArtifactReplicas: number
+  /** Largest disk that an image may hold. */
+  readonly maximumDiskBytes: number
 }
 
 export interface DiskAddressRequest {

@@ -1,6 +1,7 @@
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { defaultRateLimits } from '../arm/rate-limits.ts'
 import type { RateLimits } from '../arm/rate-limits.ts'
+import type { GalleryQuota } from '../gallery/dependencies.ts'
 import { azureCloud } from '../identity/clouds.ts'
 import type { Cloud } from '../identity/clouds.ts'
 import { normalizeRegionName } from '../base/region.ts'
@@ -16,12 +17,11 @@ export interface ListenAddress {
 }
 
 /** Azure's service limits (behaviour.md section J). Counts are per subscription and region unless named otherwise. */
-export interface Limits {
-  readonly galleries: number
-  readonly imageDefinitions: number
-  readonly imageVersions: number
+export interface Limits extends GalleryQuota {
   /** Per image version and region. */
   readonly replicas: number
+  /** Per version of an application or script, and region. */
+  readonly artifactReplicas: number
   readonly diskSizeGiB: number
   /** Whom one gallery can be shared with directly. */
   readonly sharedSubscriptions: number
@@ -79,6 +79,18 @@ export interface ServerFlags {
   readonly logLevel?: string | undefined
 }
 
+/**
+ * Azure documents 300 application versions of a region ("Considerations and current limits for VM applications"); of
+ * the others nothing: definitions as many as of images, versions as many as of applications.
+ */
+const artifacts = {
+  applications: 1_000,
+  applicationVersions: 300,
+  scripts: 1_000,
+  scriptVersions: 300,
+  accessProfiles: 1_000,
+  accessProfileVersions: 300,
+}
 const sharing = { sharedSubscriptions: 30, sharedTenants: 5 }
 /** Azure's limits of virtual machines and disks have not changed since; those of processors were each customer's own. */
 const machines = { virtualMachines: 25_000, cores: 25_000, disks: 50_000, snapshots: 50_000 }
@@ -90,7 +102,9 @@ export const limitProfiles: Readonly<Record<'today' | '2020' | 'preview', Limits
     imageDefinitions: 1_000,
     imageVersions: 10_000,
     replicas: 100,
+    artifactReplicas: 10,
     diskSizeGiB: 32_768,
+    ...artifacts,
     ...sharing,
     ...machines,
   },
@@ -99,7 +113,9 @@ export const limitProfiles: Readonly<Record<'today' | '2020' | 'preview', Limits
     imageDefinitions: 1_000,
     imageVersions: 10_000,
     replicas: 10,
+    artifactReplicas: 3,
     diskSizeGiB: 1_024,
+    ...artifacts,
     ...sharing,
     ...machines,
   },
@@ -108,7 +124,9 @@ export const limitProfiles: Readonly<Record<'today' | '2020' | 'preview', Limits
     imageDefinitions: 200,
     imageVersions: 2_000,
     replicas: 10,
+    artifactReplicas: 3,
     diskSizeGiB: 1_024,
+    ...artifacts,
     ...sharing,
     ...machines,
   },

@@ -259,7 +259,12 @@ function galleryDependencies(
     stores,
     clock,
     logger,
-    limits: { ...config.limits, maximumReplicas: config.limits.replicas, maximumDiskBytes: diskLimit(config) },
+    limits: {
+      ...config.limits,
+      maximumReplicas: config.limits.replicas,
+      maximumArtifactReplicas: config.limits.artifactReplicas,
+      maximumDiskBytes: diskLimit(config),
+    },
     sources: {
       findDisk: (id) => compute.findDisk(id),
       holdDisk: (id, signal) => compute.holdDisk(id, signal),

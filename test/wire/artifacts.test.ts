@@ -154,9 +154,9 @@ suite('the other artifacts of a gallery', { timeout: 120_000 }, () => {
       { ...base, why: 'an empty package', body: version({ source: { mediaLink: empty } }), says: /empty' is empty/ },
       {
         ...base,
-        why: 'four replicas',
-        body: version({ replicaCount: 4 }),
-        says: /The value 4 of parameter galleryApplicationVersion\.properties\.publishingProfile\.replicaCount is out of range/,
+        why: 'eleven replicas',
+        body: version({ replicaCount: 11 }),
+        says: /The value 11 of parameter galleryApplicationVersion\.properties\.publishingProfile\.replicaCount is out of range/,
       },
       {
         ...base,
