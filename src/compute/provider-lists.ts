@@ -48,12 +48,18 @@ export function computeLists(deps: ProviderListDependencies): readonly ProviderL
       apiVersions: skuApiVersions,
       permission: 'Microsoft.Compute/skus/read',
       filtersByLocation: true,
-      async list({ filterRegion }) {
+      async list({ filterRegion, withEdgeZones }) {
         const regions = filterRegion === undefined ? deps.regions.all : [filterRegion]
-        return regions.flatMap((region) => [
-          ...knownVmSizes.map((size) => machineSku(size, region)),
-          ...storageClasses.flatMap((one) => diskSkus(one, region)),
-        ])
+        return regions.flatMap((region) => {
+          const inside = placeOf(region)
+          const anywhere = withEdgeZones ? withEdges(inside, region) : inside
+          return [
+            ...knownVmSizes.map((size) => machineSku(size, anywhere)),
+            ...storageClasses.flatMap((one) =>
+              isIn(one, region) ? diskSkus(one, one.isZoned ? inside : anywhere) : [],
+            ),
+          ]
+        })
       },
     },
   ]
@@ -74,7 +80,7 @@ function showVmSize({ name, cpus, memoryMiB, maximumDataDisks }: KnownVmSize): J
   }
 }
 
-function machineSku(size: KnownVmSize, region: Region): JsonObject {
+function machineSku(size: KnownVmSize, place: SkuPlace): JsonObject {
   const { name, cpus, memoryMiB, maximumDataDisks, family, hasPremiumDisks } = size
   const [tier = '', ...rest] = name.split('_')
   return {
@@ -83,7 +89,7 @@ function machineSku(size: KnownVmSize, region: Region): JsonObject {
     tier,
     size: rest.join('_'),
     family,
-    ...placeOf(region),
+    ...place,
     capabilities: capabilities({
       MaxResourceVolumeMB: resourceDiskSizeInMB,
       OSVhdSizeMB: osDiskSizeInMB,
@@ -122,22 +128,35 @@ const storageClasses: readonly StorageClass[] = [
   { name: 'Standard_ZRS', tier: 'Standard', isZoned: true, hasSnapshots: true },
 ]
 
-function diskSkus({ name, tier, isZoned, hasSnapshots }: StorageClass, region: Region): JsonObject[] {
-  if (isZoned && region.zones.length < 3) return []
+const isIn = ({ isZoned }: StorageClass, region: Region): boolean => !isZoned || region.zones.length >= 3
+
+function diskSkus({ name, tier, hasSnapshots }: StorageClass, place: SkuPlace): JsonObject[] {
   const sku = (resourceType: string): JsonObject => ({
     resourceType,
     name,
     tier,
-    ...placeOf(region),
+    ...place,
     capabilities: [],
     restrictions: [],
   })
   return [...(name === 'Standard_ZRS' ? [] : [sku('disks')]), ...(hasSnapshots ? [sku('snapshots')] : [])]
 }
 
-function placeOf(region: Region): JsonObject {
+/** Where a SKU is to be had. */
+interface SkuPlace {
+  readonly locations: readonly string[]
+  readonly locationInfo: readonly JsonObject[]
+}
+
+function placeOf(region: Region): SkuPlace {
   const zones = region.zones.map((_, index) => String(index + 1))
   return { locations: [region.name], locationInfo: [{ location: region.name, zones, zoneDetails: [] }] }
+}
+
+function withEdges({ locations, locationInfo }: SkuPlace, { name: location, edgeZones = [] }: Region): SkuPlace {
+  const extendedLocations = edgeZones.map(({ name }) => name)
+  if (extendedLocations.length === 0) return { locations, locationInfo }
+  return { locations, locationInfo: [...locationInfo, { location, extendedLocations, type: 'EdgeZone' }] }
 }
 
 /** Azure writes every value as a text, truth with a capital. */

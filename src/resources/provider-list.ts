@@ -8,6 +8,8 @@ export interface ProviderListRequest {
   readonly region: Region | undefined
   /** Of `$filter=location eq '…'`; undefined: every region. */
   readonly filterRegion: Region | undefined
+  /** `includeExtendedLocations=true`: edge zones too. */
+  readonly withEdgeZones: boolean
   readonly nowMs: number
 }
 

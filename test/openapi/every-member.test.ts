@@ -12,7 +12,7 @@ import { makeAll, newest, regions } from './every-member.fixture.ts'
 import { isNode } from './json-schema.ts'
 import type { PublishedOperation } from './json-schema.ts'
 import { hasMember, membersOf, publishedMembers } from './member-paths.ts'
-import { readPublishedModels } from './published-models.ts'
+import { readExamples, readPublishedModels } from './published-models.ts'
 
 /**
  * Galleries and all below them, with every member that can be set, seen through every api-version: each shows what its
@@ -175,6 +175,30 @@ suite('every member through every api-version', { skip, timeout: 180_000 }, () =
     }
     for (const apiVersion of galleryApiVersions)
       await Promise.all(own.filter((path) => shown.get(path)?.has(apiVersion)).map((path) => send(path, apiVersion)))
+  })
+
+  test("Azure's examples of SKUs: what they ask is answered, and what they show is shown", async () => {
+    const examples = readExamples('Skus')
+    assert.ok(examples.size >= 3)
+    for (const [name, { parameters, responses }] of examples) {
+      const { subscriptionId: _, $filter, ...query } = parameters
+      const filter = $filter === undefined ? {} : { $filter: $filter.replace('westus', 'West Europe') }
+      const url = `${wire.subscription}/providers/Microsoft.Compute/skus?${new URLSearchParams({ ...query, ...filter })}`
+      const { status, body } = await wire.arm.call('GET', url)
+      const exchange = { method: 'GET', url, status, request: '', response: JSON.stringify(body) }
+      const { checked, findings } = checkTraffic([exchange], models, { deviations: [] })
+      assert.deepEqual([checked, ...findings], [1], name)
+      const ours = membersOf(body)
+      const theirs = [...membersOf(responses['200']?.body)].filter((member) => !ours.has(member))
+      // One page; no zone has what another one has not.
+      const wanted = theirs.filter((member) => member !== 'nextLink' && !member.includes('.zoneDetails[].'))
+      assert.deepEqual(wanted, [], name)
+      const capabilities = (document: unknown): ReadonlySet<string> =>
+        new Set([...JSON.stringify(document).matchAll(/\{"name":"(\w+)","value"/g)].map(([, word = '']) => word))
+      const missing = capabilities(responses['200']?.body).difference(capabilities(body))
+      // A machine's speed is the host's; there are no such disks.
+      assert.deepEqual([...missing].toSorted(), ['ACUs', 'UltraSSDAvailable'], name)
+    }
   })
 
   test('what is published is shown by something here', () => {
