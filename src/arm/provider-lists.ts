@@ -29,7 +29,7 @@ async function readList(engine: Engine, call: Call, list: ProviderList): Promise
   const region = call.params['location'] === undefined ? undefined : getRegion(engine, param(call, 'location'))
   const filterRegion = list.filtersByLocation === true ? readFilter(engine, call) : undefined
   if (filterRegion === 'elsewhere') return { status: 200, body: { value: [] } }
-  const withEdgeZones = call.query['includeExtendedLocations']?.toLowerCase() === 'true'
+  const withEdgeZones = call.query['includeextendedlocations']?.toLowerCase() === 'true'
   const value = await list.list({ subscriptionId, region, filterRegion, withEdgeZones, nowMs: call.nowMs })
   return { status: 200, body: { value } }
 }
