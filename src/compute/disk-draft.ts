@@ -9,6 +9,7 @@ import type { Change, RequestContext } from '../resources/behaviour.ts'
 import { findResource, lockResource } from '../resources/resource.rows.ts'
 import type { Draft, Resource } from '../resources/resource.ts'
 import { diskTypes, factsMember, snapshotType, type ComputeDependencies } from './dependencies.ts'
+import { planEncryption } from './disk-encryption.ts'
 import { diskProperties, findDiskFacts, formatDiskFacts, type DiskFacts, type StoredBytes } from './disk-facts.ts'
 import { namesImage } from './image-reference.ts'
 import { placeOf } from './place.ts'
@@ -24,6 +25,8 @@ interface Origin {
   readonly state: 'Unattached' | 'ReadyToUpload'
   readonly sizeBytes: number
   readonly properties?: JsonObject
+  /** The disk or snapshot that it is a copy of. */
+  readonly source?: Resource
 }
 
 /** Completes a disk or snapshot: a new one learns where its bytes come from; of an existing one the facts are kept. */
@@ -31,9 +34,16 @@ export async function prepareDisk(change: Change, context: RequestContext, deps:
   const { before, after } = change
   if (before) {
     checkSize(change, diskProperties(before).diskSizeGB ?? 0)
-    return { ...after, envelope: { ...after.envelope, [factsMember]: formatDiskFacts(findDiskFacts(before)) } }
+    const { vault, ...encrypted } = await planEncryption(change, undefined, context, deps)
+    const facts = { ...findDiskFacts(before), vault }
+    return {
+      ...after,
+      properties: { ...after.properties, ...encrypted },
+      envelope: { ...after.envelope, [factsMember]: formatDiskFacts(facts) },
+    }
   }
   const origin = await findOrigin(change, context, deps)
+  const { vault, ...encrypted } = await planEncryption(change, origin.source, context, deps)
   const isSnapshot = findDiskType(change.id.id) === snapshotType
   const neededGB = Math.max(1, Math.ceil(origin.sizeBytes / GiB))
   checkSize(change, neededGB)
@@ -42,6 +52,7 @@ export async function prepareDisk(change: Change, context: RequestContext, deps:
     properties: {
       ...origin.properties,
       ...after.properties,
+      ...encrypted,
       timeCreated: formatArmTime(context.nowMs),
       uniqueId: randomUuid(),
       diskState: origin.state,
@@ -49,7 +60,7 @@ export async function prepareDisk(change: Change, context: RequestContext, deps:
       ...(isSnapshot && after.properties['incremental'] === true ? { completionPercent: 100 } : {}),
       diskSizeBytes: origin.sizeBytes,
     },
-    envelope: { ...after.envelope, [factsMember]: formatDiskFacts(origin.facts) },
+    envelope: { ...after.envelope, [factsMember]: formatDiskFacts({ ...origin.facts, vault }) },
   }
 }
 
@@ -120,6 +131,7 @@ async function startedCopyOrigin(
   const { virtualSizeBytes } = getBytes(source)
   const { osType, hyperVGeneration } = diskProperties(source)
   return {
+    source,
     facts: { copyFrom: source.key, grants: [] },
     state: 'Unattached',
     sizeBytes: virtualSizeBytes,
@@ -195,6 +207,7 @@ async function copyOrigin(
   const { diskSizeBytes = 0 } = diskProperties(source)
   const isAttached = findDiskFacts(source).attached !== undefined
   return {
+    source,
     ...(isAttached
       ? { facts: { captureFrom: source.key, grants: [] }, state: 'Unattached' as const, sizeBytes: diskSizeBytes }
       : atRest(getBytes(source))),

@@ -26,6 +26,8 @@ export interface DiskFacts {
   readonly importUri?: string | undefined
   /** Key of the snapshot, maybe of another region, that it is to be copied from. */
   readonly copyFrom?: string | undefined
+  /** The vault that it is to rest in; undefined: wherever its source does. */
+  readonly vault?: string | undefined
   /** Addresses for reading that were handed out and not taken back. */
   readonly grants: readonly Grant[]
 }
@@ -42,6 +44,7 @@ export function formatDiskFacts({
   captureFrom,
   importUri,
   copyFrom,
+  vault,
   grants,
 }: DiskFacts): JsonObject {
   return {
@@ -51,6 +54,7 @@ export function formatDiskFacts({
     ...(captureFrom === undefined ? {} : { captureFrom }),
     ...(importUri === undefined ? {} : { importUri }),
     ...(copyFrom === undefined ? {} : { copyFrom }),
+    ...(vault === undefined ? {} : { vault }),
     grants: grants.map((grant) => ({ ...grant })),
   }
 }

@@ -6,13 +6,16 @@ import { GiB } from '../base/units.ts'
 import { emptyQcow2Overlay } from '../blocks/write-disk-image.ts'
 import { findResource } from '../resources/resource.rows.ts'
 import type { Resource } from '../resources/resource.ts'
-import type { DiskStore, ImageFile, StorageClass } from '../store/disk-store.ts'
+import type { DiskStore, ImageFile, PlainStorageClass } from '../store/disk-store.ts'
+import { inVault } from '../store/vault.ts'
 import type { StepContext, Workflow } from '../work/workflow.ts'
 import { snapshotType, type ComputeDependencies } from './dependencies.ts'
 import { growDisk, holdDisk, pinStored, type HeldDisk } from './capture-disk.ts'
+import { keepInVault } from './disk-encryption.ts'
 import { diskProperties, editDisk, findDiskFacts, type StoredBytes } from './disk-facts.ts'
 import type { MachineRunner } from './machine-runner.ts'
 import { computeProblems } from './problems.ts'
+import { receiveInto, takeFileInto } from './receive-disk.ts'
 
 interface GrantInput extends JsonObject {
   readonly access: 'Read' | 'Write'
@@ -70,11 +73,7 @@ async function makeBytes(
     return
   }
   using held = await holdOrigin(step, disk, deps, runner)
-  if (held) {
-    using grown = await growDisk(held, wantedBytes(disk, held.bytes.virtualSizeBytes), deps, { signal: step.signal })
-    await noteBytes(disk, grown.bytes, deps)
-    return
-  }
+  if (held) return fitDisk(step, disk, held, deps)
   const folder = join(deps.dataDir, 'run', 'empty-disks')
   const path = join(folder, randomUuid())
   await mkdir(folder, { recursive: true, mode: 0o700 })
@@ -113,21 +112,16 @@ async function holdOrigin(
   return receiveInto(storeOf(disk, deps), held.bytes, step, deps)
 }
 
-/** One store takes a disk over from another, by the frames that it lacks. */
-async function receiveInto(
-  store: DiskStore,
-  from: Pick<StoredBytes, 'region' | 'storageClass' | 'root'>,
+/** What it was made of becomes what was asked for: in its vault, and as large. */
+async function fitDisk(
   step: StepContext<JsonObject>,
+  disk: Resource,
+  held: HeldDisk,
   deps: ComputeDependencies,
-): Promise<HeldDisk> {
-  const source = deps.stores.store(from.region, from.storageClass)
-  const { root, virtualSizeBytes, pin, progress } = await store.receive(source, from.root, {
-    signal: step.signal,
-    onProgress: (now) => step.report({ ...now }),
-  })
-  const { region, storageClass } = store
-  const bytes = { region, storageClass, root, virtualSizeBytes }
-  return { lun: 'os', bytes, bytesRead: progress.bytesRead, [Symbol.dispose]: () => pin[Symbol.dispose]() }
+): Promise<void> {
+  using own = await keepInVault(held, findDiskFacts(disk).vault, step, deps)
+  using grown = await growDisk(own, wantedBytes(disk, own.bytes.virtualSizeBytes), deps, { signal: step.signal })
+  await noteBytes(disk, grown.bytes, deps)
 }
 
 /** A disk is as large as its diskSizeGB says; a snapshot is what it was taken of. */
@@ -136,7 +130,7 @@ function wantedBytes(disk: Resource, virtualSizeBytes: number): number {
   return askedGB > Math.ceil(virtualSizeBytes / GiB) ? askedGB * GiB : virtualSizeBytes
 }
 
-/** A disk that nobody has attached grows: zeros behind its end. */
+/** A disk that nobody has attached grows (zeros behind its end), or gets another key. */
 async function resizeDisk(
   step: StepContext<JsonObject>,
   deps: ComputeDependencies,
@@ -145,27 +139,8 @@ async function resizeDisk(
   const disk = await findResource(deps.db, step.resourceKey)
   if (!disk || findDiskFacts(disk).attached) return
   using held = await holdDisk(disk, deps, runner, { signal: step.signal })
-  using grown = await growDisk(held, wantedBytes(disk, held.bytes.virtualSizeBytes), deps, { signal: step.signal })
-  await noteBytes(disk, grown.bytes, deps)
-}
-
-/** Reads a file into a store; the bytes stay there until they are let go of. */
-export async function takeFileInto(
-  store: DiskStore,
-  file: ImageFile,
-  step: StepContext<JsonObject>,
-): Promise<HeldDisk> {
-  const { root, virtualSizeBytes, pin, progress } = await store.ingest(file, {
-    signal: step.signal,
-    onProgress: (now) => step.report({ ...now }),
-  })
-  const { region, storageClass } = store
-  return {
-    lun: 'os',
-    bytes: { region, storageClass, root, virtualSizeBytes },
-    bytesRead: progress.bytesRead,
-    [Symbol.dispose]: () => pin[Symbol.dispose](),
-  }
+  await fitDisk(step, disk, held, deps)
+  deps.requestSweep()
 }
 
 /** Reads a file into the store of the disk's region and notes where it is, in one go: the pin covers the gap. */
@@ -261,10 +236,10 @@ function storeOf(disk: Resource, deps: ComputeDependencies): DiskStore {
   const { sku } = disk.envelope
   const name = isJsonObject(sku) && typeof sku['name'] === 'string' ? sku['name'] : 'Standard_LRS'
   const zones = deps.regions.find(disk.location)?.zones.length ?? 0
-  const storageClass: StorageClass = name.startsWith('Premium')
+  const storageClass: PlainStorageClass = name.startsWith('Premium')
     ? 'Premium_LRS'
     : name.endsWith('_ZRS') && zones >= 3
       ? 'Standard_ZRS'
       : 'Standard_LRS'
-  return deps.stores.store(disk.location, storageClass)
+  return deps.stores.store(disk.location, inVault(storageClass, findDiskFacts(disk).vault))
 }

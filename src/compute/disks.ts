@@ -5,6 +5,7 @@ import type { Draft, Resource } from '../resources/resource.ts'
 import { holdDisk, type HeldDisk } from './capture-disk.ts'
 import type { diskTypes, ComputeDependencies } from './dependencies.ts'
 import { findDiskType, getBytes, holdCopySource, prepareDisk } from './disk-draft.ts'
+import { holdEncryptionSet, isRekeyed } from './disk-encryption.ts'
 import { diskProperties, editDisk, effectiveState, findDiskFacts } from './disk-facts.ts'
 import type { MachineRunner } from './machine-runner.ts'
 import { computeProblems } from './problems.ts'
@@ -19,16 +20,19 @@ export function diskBehaviour(type: (typeof diskTypes)[number], deps: ComputeDep
   return {
     type,
     prepare: (change, context) => prepareDisk(change, context, deps),
-    commit: (tx, change) => holdCopySource(tx, change),
+    async commit(tx, change) {
+      await holdCopySource(tx, change)
+      await holdEncryptionSet(tx, change)
+    },
     async check({ before, after }, context) {
-      if (!before || !isLarger(before, after)) return
+      if (!before || !needsWork(before, after)) return
       const state = await stateOf(before, context.nowMs)
       const needed = growNeeds[state]
       if (needed !== undefined) throw computeProblems.DiskNotReady({ name: before.name, state, needed })
     },
     async write({ before, after }) {
       if (before === undefined || before.provisioningState === 'Failed') return { workflow: 'create-disk', input: {} }
-      return isLarger(before, after) ? { workflow: 'resize-disk', input: {} } : undefined
+      return needsWork(before, after) ? { workflow: 'resize-disk', input: {} } : undefined
     },
     async checkRemove(disk, context) {
       const state = effectiveState(disk, context.nowMs)
@@ -51,15 +55,16 @@ export function diskBehaviour(type: (typeof diskTypes)[number], deps: ComputeDep
 }
 
 const growNeeds: Readonly<Record<string, string>> = {
-  Attached: 'This server lets a disk grow while no virtual machine has it: detach it first.',
-  Reserved: 'This server lets a disk grow while no virtual machine has it: detach it first.',
+  Attached: 'This server lets a disk grow, or gives it another key, while no virtual machine has it: detach it first.',
+  Reserved: 'This server lets a disk grow, or gives it another key, while no virtual machine has it: detach it first.',
   ActiveSAS: 'Call endGetAccess first.',
   ReadyToUpload: 'Upload its bytes first.',
   ActiveUpload: 'Finish the upload first (endGetAccess).',
 }
 
-function isLarger(before: Resource, after: Draft): boolean {
-  return (diskProperties(after).diskSizeGB ?? 0) > (diskProperties(before).diskSizeGB ?? 0)
+function needsWork(before: Resource, after: Draft): boolean {
+  const isLarger = (diskProperties(after).diskSizeGB ?? 0) > (diskProperties(before).diskSizeGB ?? 0)
+  return isLarger || isRekeyed(before, after)
 }
 
 async function grantAccess(

@@ -16,6 +16,8 @@ export interface ImageDiskFacts {
   readonly origin: ImageDiskOrigin
   /** What the image asks for where that is more than its source has. */
   readonly sizeBytes?: number | undefined
+  /** The vault that it is to rest in; undefined: wherever its source does. */
+  readonly vault?: string | undefined
   /** Undefined until the image is made. */
   readonly bytes?: StoredBytes | undefined
 }
@@ -35,10 +37,11 @@ export function imagePropertiesOf(image: Pick<Draft, 'properties'>): ImageProper
 export function formatImageFacts({ machineKey, disks }: ImageFacts): JsonObject {
   return {
     ...(machineKey === undefined ? {} : { machineKey }),
-    disks: disks.map(({ lun, origin, sizeBytes, bytes }) => ({
+    disks: disks.map(({ lun, origin, sizeBytes, vault, bytes }) => ({
       lun,
       origin: { ...origin },
       ...(sizeBytes === undefined ? {} : { sizeBytes }),
+      ...(vault === undefined ? {} : { vault }),
       ...(bytes === undefined ? {} : { bytes: { ...bytes } }),
     })),
   }

@@ -2,10 +2,11 @@ import type { JsonObject } from '../base/json.ts'
 import { GiB } from '../base/units.ts'
 import { findResource } from '../resources/resource.rows.ts'
 import type { Resource } from '../resources/resource.ts'
+import { inVault } from '../store/vault.ts'
 import type { StepContext, Workflow } from '../work/workflow.ts'
 import { growDisk, holdDisk, holdMachineDisks, pinStored, type HeldDisk } from './capture-disk.ts'
 import { factsMember, type ComputeDependencies } from './dependencies.ts'
-import { takeFileInto } from './disk-workflows.ts'
+import { keepInVault } from './disk-encryption.ts'
 import { editRow } from './facts.rows.ts'
 import {
   findImageFacts,
@@ -16,6 +17,7 @@ import {
 } from './image-facts.ts'
 import type { MachineRunner } from './machine-runner.ts'
 import { computeProblems } from './problems.ts'
+import { takeFileInto } from './receive-disk.ts'
 import { getVmFacts } from './vm-facts.ts'
 
 type Step = StepContext<JsonObject>
@@ -46,7 +48,8 @@ async function takeDisks(step: Step, deps: ComputeDependencies, runner: MachineR
   for (const [index, disk] of facts.disks.entries()) {
     const found = held[index]
     if (!found) throw computeProblems.ImageSourceNotFound({ id: facts.machineKey ?? '', location: image.location })
-    const grown = stack.use(await growDisk(found, disk.sizeBytes ?? 0, deps, { signal: step.signal }))
+    const own = stack.use(await keepInVault(found, disk.vault, step, deps))
+    const grown = stack.use(await growDisk(own, disk.sizeBytes ?? 0, deps, { signal: step.signal }))
     disks.push({ ...disk, bytes: grown.bytes })
   }
   await deps.db.transaction().execute((tx) =>
@@ -77,14 +80,14 @@ async function holdAll(
     return facts.disks.flatMap(({ lun }) => held.find((one) => one.lun === lun) ?? [])
   }
   const all: HeldDisk[] = []
-  for (const { origin } of facts.disks) all.push(stack.use(await holdOrigin(step, image, origin, deps, runner)))
+  for (const disk of facts.disks) all.push(stack.use(await holdOrigin(step, image, disk, deps, runner)))
   return all
 }
 
 async function holdOrigin(
   step: Step,
   image: Resource,
-  origin: ImageDiskFacts['origin'],
+  { origin, vault }: ImageDiskFacts,
   deps: ComputeDependencies,
   runner: MachineRunner,
 ): Promise<HeldDisk> {
@@ -92,7 +95,7 @@ async function holdOrigin(
   if (origin.kind === 'blob') {
     const { place } = await deps.blobs.find(origin.uri)
     if (place.kind === 'stored') return pinStored({ ...place, virtualSizeBytes: 0 }, deps)
-    const store = deps.stores.store(image.location, 'Standard_LRS')
+    const store = deps.stores.store(image.location, inVault('Standard_LRS', vault))
     return takeFileInto(store, { path: place.path, format: place.format }, step)
   }
   const disk = origin.kind === 'disk' ? await findResource(deps.db, origin.key) : undefined

@@ -2,6 +2,7 @@ import { findArmId } from '../base/arm-id.ts'
 import { GiB } from '../base/units.ts'
 import type { ImageProperties } from '../contract/images.ts'
 import type { Tx } from '../db/tables.ts'
+import { admitEncryptionSet, holdEncryptionSets } from '../gallery/encryption-rules.ts'
 import type { ResolvedDisk, ResolvedImage } from '../gallery/resolve-image.ts'
 import type { Behaviour, Change, RequestContext } from '../resources/behaviour.ts'
 import { findResource, lockResource } from '../resources/resource.rows.ts'
@@ -24,7 +25,7 @@ import { vmProperties } from './vm-properties.ts'
 
 type Profile = NonNullable<ImageProperties['storageProfile']>
 type OsDisk = NonNullable<Profile['osDisk']>
-type DiskMember = Pick<OsDisk, 'snapshot' | 'managedDisk' | 'blobUri' | 'diskSizeGB'>
+type DiskMember = Pick<OsDisk, 'snapshot' | 'managedDisk' | 'blobUri' | 'diskSizeGB' | 'diskEncryptionSet'>
 
 /** What `images` mean: disks taken from a generalised machine, or one by one; 0 bytes are copied where a store has them. */
 export function imagesBehaviour(deps: ComputeDependencies): Behaviour {
@@ -56,7 +57,7 @@ async function prepareImage(change: Change, context: RequestContext, deps: Compu
       )
     return fromMachine(sourceVirtualMachine.id, after, context, deps)
   }
-  return fromDisks(storageProfile, after, context, deps)
+  return fromDisks(storageProfile, change, context, deps)
 }
 
 function withFacts(draft: Draft, facts: ImageFacts): Draft {
@@ -101,7 +102,7 @@ async function fromMachine(id: string, after: Draft, context: RequestContext, de
 
 async function fromDisks(
   profile: Profile | undefined,
-  after: Draft,
+  { after, id: { subscriptionId } }: Change,
   context: RequestContext,
   deps: ComputeDependencies,
 ): Promise<Draft> {
@@ -111,10 +112,11 @@ async function fromDisks(
       { parameter: 'image.storageProfile.osDisk' },
       { target: 'image.storageProfile.osDisk' },
     )
-  const os = await originOf(osDisk, 'image.storageProfile.osDisk', { after, context, deps })
+  const origins = { after, subscriptionId, context, deps }
+  const os = await originOf(osDisk, 'image.storageProfile.osDisk', origins)
   const disks: ImageDiskFacts[] = [{ lun: 'os', ...os.facts }]
   for (const [index, disk] of dataDisks.entries()) {
-    const { facts } = await originOf(disk, `image.storageProfile.dataDisks[${index}]`, { after, context, deps })
+    const { facts } = await originOf(disk, `image.storageProfile.dataDisks[${index}]`, origins)
     disks.push({ lun: disk.lun, ...facts })
   }
   const given = imagePropertiesOf(after).hyperVGeneration
@@ -134,14 +136,15 @@ async function fromDisks(
 
 interface Origins {
   readonly after: Draft
+  readonly subscriptionId: string
   readonly context: RequestContext
   readonly deps: ComputeDependencies
 }
 
 async function originOf(
-  { snapshot, managedDisk, blobUri, diskSizeGB }: DiskMember,
+  { snapshot, managedDisk, blobUri, diskSizeGB, diskEncryptionSet }: DiskMember,
   target: string,
-  { after, context, deps }: Origins,
+  { after, subscriptionId, context, deps }: Origins,
 ): Promise<{ readonly facts: Omit<ImageDiskFacts, 'lun'>; readonly hyperVGeneration?: string | undefined }> {
   const named = [snapshot?.id, managedDisk?.id, blobUri].filter((one) => one !== undefined)
   if (named.length !== 1)
@@ -149,7 +152,10 @@ async function originOf(
       { parameter: target, reason: 'Give one of snapshot.id, managedDisk.id and blobUri.' },
       { target },
     )
-  const size = diskSizeGB === undefined ? {} : { sizeBytes: diskSizeGB * GiB }
+  const { id: setId = '' } = diskEncryptionSet ?? {}
+  const use = { setId, parameter: `${target}.diskEncryptionSet.id`, subscriptionId, region: after.location }
+  const { vault } = setId === '' ? {} : await admitEncryptionSet({ ...use, user: 'image' }, context, deps.db)
+  const size = { ...(diskSizeGB === undefined ? {} : { sizeBytes: diskSizeGB * GiB }), vault }
   if (blobUri !== undefined) {
     await deps.blobs.admit(blobUri, context)
     return { facts: { origin: { kind: 'blob', uri: blobUri }, ...size } }
@@ -181,6 +187,9 @@ async function holdOrigins(tx: Tx, change: Change): Promise<void> {
     if (!row || row.provisioningState === 'Deleting')
       throw computeProblems.ImageSourceNotFound({ id: key, location: change.after.location })
   }
+  const { osDisk, dataDisks = [] } = imagePropertiesOf(change.after).storageProfile ?? {}
+  const sets = [osDisk, ...dataDisks].flatMap((disk) => disk?.diskEncryptionSet?.id ?? [])
+  await holdEncryptionSets(tx, sets, 'image.storageProfile')
 }
 
 /** A managed image as a new machine or disk needs it; throws Azure's text where it is not in that region. */

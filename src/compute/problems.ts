@@ -24,6 +24,12 @@ export const computeProblems = defineProblems({
       `The specified disk size ${f.askedGB} GB is smaller than the size of the corresponding disk in the VM image: ` +
       `${f.neededGB} GB (disk '${f.name}'). Ask for ${f.neededGB} GB or more, or leave diskSizeGB out.`,
   },
+  EncryptionNotKept: {
+    kind: 'invalid',
+    code: 'OperationNotAllowed',
+    say: (f: { what: string; instead: string }) =>
+      `${f.what} is not supported by this server: the bytes would not be encrypted so. ${f.instead}`,
+  },
   VmUnsupported: {
     kind: 'invalid',
     code: 'BadRequest',

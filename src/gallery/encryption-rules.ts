@@ -3,7 +3,7 @@ import type { RegionDirectory } from '../base/region.ts'
 import { diskEncryptionSetType } from '../contract/disk-encryption-sets.ts'
 import { contractProblems } from '../contract/problems.ts'
 import type { DbOrTx, Tx } from '../db/tables.ts'
-import { findDiskEncryptionSet } from '../keys/disk-encryption-sets.ts'
+import { findDiskEncryptionSet, type DiskEncryptionSet } from '../keys/disk-encryption-sets.ts'
 import type { Change, RequestContext } from '../resources/behaviour.ts'
 import { lockResource } from '../resources/resource.rows.ts'
 import type { Draft } from '../resources/resource.ts'
@@ -98,23 +98,42 @@ export async function checkEncryptionSets(
   checkEverywhere(profile?.targetRegions ?? [], disks)
   const known = new Set(encryptedDisks(before).map(keyOfDisk))
   const { subscriptionId } = change.id
-  for (const disk of disks) {
-    if (known.has(keyOfDisk(disk))) continue
-    const target = { target: memberOf(disk.lun) }
-    const id = findArmId(disk.setId)
-    if (!id || id.type.toLowerCase() !== diskEncryptionSetType.toLowerCase())
-      throw galleryProblems.EncryptionSetIdInvalid({ parameter: memberOf(disk.lun) }, target)
-    if (id.subscriptionId.toLowerCase() !== subscriptionId.toLowerCase())
-      throw galleryProblems.EncryptionSetElsewhere({ id: disk.setId, subscriptionId }, target)
-    await context.authorize(`${diskEncryptionSetType}/read`, disk.setId)
-    const set = await findDiskEncryptionSet(db, disk.setId)
-    if (!set?.isUsable) throw galleryProblems.EncryptionSetNotFound({ id: disk.setId }, target)
-    if (set.location !== regions.find(disk.region)?.name)
-      throw galleryProblems.EncryptionSetInOtherRegion(
-        { id: disk.setId, location: set.location, region: disk.region },
-        target,
-      )
+  for (const { setId, lun, region } of disks.filter((disk) => !known.has(keyOfDisk(disk)))) {
+    const place = { subscriptionId, region: regions.find(region)?.name ?? region, user: 'gallery resource' }
+    await admitEncryptionSet({ setId, parameter: memberOf(lun), ...place }, context, db)
   }
+}
+
+/** What is to be encrypted with a set. */
+export interface EncryptionSetUse {
+  readonly setId: string
+  /** Path of the member that names it. */
+  readonly parameter: string
+  readonly subscriptionId: string
+  /** Short name of the region whose bytes it encrypts. */
+  readonly region: string
+  /** As messages call what is encrypted: `gallery resource`, `disk`. */
+  readonly user: string
+}
+
+/** Finds a set for who names it: of the same subscription and region, and one that the caller may read. */
+export async function admitEncryptionSet(
+  { setId, parameter, subscriptionId, region, user }: EncryptionSetUse,
+  context: Pick<RequestContext, 'authorize'>,
+  db: DbOrTx,
+): Promise<DiskEncryptionSet> {
+  const target = { target: parameter }
+  const id = findArmId(setId)
+  if (!id || id.type.toLowerCase() !== diskEncryptionSetType.toLowerCase())
+    throw galleryProblems.EncryptionSetIdInvalid({ parameter }, target)
+  if (id.subscriptionId.toLowerCase() !== subscriptionId.toLowerCase())
+    throw galleryProblems.EncryptionSetElsewhere({ id: setId, subscriptionId, user }, target)
+  await context.authorize(`${diskEncryptionSetType}/read`, setId)
+  const set = await findDiskEncryptionSet(db, setId)
+  if (!set?.isUsable) throw galleryProblems.EncryptionSetNotFound({ id: setId }, target)
+  if (set.location !== region)
+    throw galleryProblems.EncryptionSetInOtherRegion({ id: setId, location: set.location, region }, target)
+  return set
 }
 
 const keyOfDisk = ({ region, lun, setId }: EncryptedDisk): string => `${region} ${lun} ${setId}`.toLowerCase()
@@ -161,11 +180,17 @@ function checkEverywhere(targets: readonly TargetRegion[], disks: readonly Encry
 
 /** In the transaction that writes the version: its sets are still there, and cannot go from now on. */
 export async function commitEncryptionSets(tx: Tx, { after }: Pick<Change, 'after'>): Promise<void> {
-  const ids = new Set(encryptedDisks(versionProperties(after).publishingProfile).map(({ setId }) => setId))
-  for (const id of ids) {
+  await holdEncryptionSets(
+    tx,
+    encryptedDisks(versionProperties(after).publishingProfile).map(({ setId }) => setId),
+    errorPath,
+  )
+}
+
+export async function holdEncryptionSets(tx: Tx, setIds: readonly string[], target: string): Promise<void> {
+  for (const id of new Set(setIds)) {
     const set = await lockResource(tx, id.toLowerCase())
-    if (!set || set.provisioningState === 'Deleting')
-      throw galleryProblems.EncryptionSetNotFound({ id }, { target: errorPath })
+    if (!set || set.provisioningState === 'Deleting') throw galleryProblems.EncryptionSetNotFound({ id }, { target })
   }
 }
 

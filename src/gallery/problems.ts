@@ -216,8 +216,8 @@ export const galleryProblems = defineProblems({
   EncryptionSetElsewhere: {
     kind: 'invalid',
     code: 'InvalidParameter',
-    say: (f: { id: string; subscriptionId: string }) =>
-      `The disk encryption set '${f.id}' must be in the same subscription '${f.subscriptionId}' as the gallery resource.`,
+    say: (f: { id: string; subscriptionId: string; user: string }) =>
+      `The disk encryption set '${f.id}' must be in the same subscription '${f.subscriptionId}' as the ${f.user}.`,
   },
   EncryptionSetNotFound: {
     kind: 'invalid',
@@ -228,7 +228,7 @@ export const galleryProblems = defineProblems({
     kind: 'invalid',
     code: 'InvalidParameter',
     say: (f: { id: string; location: string; region: string }) =>
-      `The disk encryption set '${f.id}' is in region '${f.location}', but must be in the target region '${f.region}' that it encrypts. Name a set of that region.`,
+      `The disk encryption set '${f.id}' is in region '${f.location}', but must be in the region '${f.region}' whose bytes it encrypts. Name a set of that region.`,
   },
   EncryptionSetRequired: {
     kind: 'invalid',

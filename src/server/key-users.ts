@@ -19,11 +19,20 @@ export function keyDependencies(
   return { db, dataKeys, keyVaults, findUser: (from, set, vault) => findKeyUser(from, set, vault, compute) }
 }
 
+/** What names the sets that encrypt it, before there are bytes. */
+const users = [
+  ['Microsoft.Compute/galleries/images/versions', 'image version'],
+  ['Microsoft.Compute/disks', 'disk'],
+  ['Microsoft.Compute/snapshots', 'snapshot'],
+  ['Microsoft.Compute/images', 'image'],
+] as const
+
 /** What a disk encryption set encrypts, as a message names it: its key must stay as long as there is any. */
 async function findKeyUser(db: DbOrTx, set: Resource, vault: string, compute: Machines): Promise<string | undefined> {
   const quoted = JSON.stringify(set.key)
-  for (const version of await listResourcesOfType(db, 'Microsoft.Compute/galleries/images/versions'))
-    if (JSON.stringify(version.properties).toLowerCase().includes(quoted)) return `the image version '${version.id}'`
+  for (const [type, what] of users)
+    for (const { id, properties } of await listResourcesOfType(db, type))
+      if (JSON.stringify(properties).toLowerCase().includes(quoted)) return `the ${what} '${id}'`
   if (await isVaultInUse(db, vault)) return 'an image version in a recycle bin'
   const isUsed = (await compute.liveRoots()).some(({ storageClass }) => vaultOf(storageClass) === vault)
   return isUsed ? 'disks, machines or images that were made of what it encrypts' : undefined

@@ -6,10 +6,11 @@ import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
 import type { ComputeManagementClient, GalleryImageVersion, TargetRegion } from '@azure/arm-compute'
 import { computeClient } from '../support/compute-client.ts'
+import { eventually } from '../support/goldleaf.ts'
 import { openPrincipals } from '../support/principals.ts'
 import { addSubscription } from '../support/subscriptions.ts'
 import { fixedVhd, someDisk } from './vhd.ts'
-import { definitionBody, openWire } from './wire.ts'
+import { definitionBody, diskVersion, galleryVersion, openWire, vmVersion } from './wire.ts'
 import type { Wire } from './wire.ts'
 
 const marker = 'THE-SECRET-OF-THE-GOLDEN-IMAGE-7261'
@@ -73,6 +74,27 @@ suite('encryption with disk encryption sets', { timeout: 180_000 }, () => {
     })
     return fetch(body.accessSAS ?? '')
   }
+  const versions: Readonly<Record<string, string>> = {
+    galleries: galleryVersion,
+    virtualMachines: vmVersion,
+    images: vmVersion,
+  }
+  const at = (path: string): string => wire.at(path, versions[path.split('/')[0] ?? ''] ?? diskVersion)
+  const put = async (path: string, properties: object, location = 'westeurope'): Promise<Record<string, unknown>> => {
+    await wire.arm.must('PUT', at(path), { location, properties })
+    return (await wire.arm.call('GET', at(path))).body.properties as Record<string, unknown>
+  }
+  const gone = async (...paths: readonly string[]): Promise<void> => {
+    for (const path of paths) await wire.arm.must('DELETE', at(path))
+  }
+  const exported = async (name: string, length: number): Promise<Buffer> => {
+    const asked = { access: 'Read', durationInSeconds: 600 }
+    const started = await wire.arm.call('POST', at(`disks/${name}`).replace('?', '/beginGetAccess?'), asked)
+    const { properties } = (await wire.arm.settle(started)) as { properties?: { output?: { accessSAS?: string } } }
+    const bytes = Buffer.from(await (await fetch(properties?.output?.accessSAS ?? '')).arrayBuffer())
+    await wire.arm.must('POST', at(`disks/${name}`).replace('?', '/endGetAccess?'))
+    return bytes.subarray(0, length)
+  }
   const holdsMarker = (region: string): boolean =>
     globSync(join(wire.server.data, 'regions', region, '**', '*'), { withFileTypes: true })
       .filter((entry) => entry.isFile())
@@ -124,10 +146,7 @@ suite('encryption with disk encryption sets', { timeout: 180_000 }, () => {
       [[encrypted('West Europe', '/bad')], /osDiskImage\.diskEncryptionSetId is invalid/],
       [[encrypted('West Europe', `${sets.get('west')}x`)], /The disk encryption set .*westx was not found/],
       [[encrypted('West Europe', other)], /must be in the same subscription/],
-      [
-        [encrypted('West Europe', 'north')],
-        /is in region 'northeurope', but must be in the target region 'West Europe'/,
-      ],
+      [[encrypted('West Europe', 'north')], /is in region 'northeurope', but must be in the region 'westeurope'/],
       [
         [encrypted('West Europe', 'west'), { name: 'North Europe' }],
         /A disk encryption set is required for disk '.*osDiskImage.*' in target region 'North Europe' since/,
@@ -200,13 +219,7 @@ suite('encryption with disk encryption sets', { timeout: 180_000 }, () => {
       creationData: { createOption: 'FromImage', galleryImageReference: { id } },
     })
     await client.diskEncryptionSets.update('wire', 'west', { activeKey: { keyUrl: keyUrl('west-next') } })
-    const { accessSAS = '' } = await client.disks.grantAccess('wire', 'copy', {
-      access: 'Read',
-      durationInSeconds: 600,
-    })
-    const bytes = Buffer.from(await (await fetch(accessSAS)).arrayBuffer())
-    assert.ok(disk.equals(bytes.subarray(0, disk.length)))
-    await client.disks.revokeAccess('wire', 'copy')
+    assert.ok(disk.equals(await exported('copy', disk.length)))
   })
 
   test('who names a set needs the right to read it; who is in another subscription cannot use what it encrypts', async () => {
@@ -259,6 +272,93 @@ suite('encryption with disk encryption sets', { timeout: 180_000 }, () => {
       taken.body.error?.message ?? '',
       /^Encrypted source: '.*disks\/copy' is in a different subscription ID/,
     )
+  })
+
+  test('an encrypted data disk: published, read back, and under a disk and a machine', async () => {
+    const data = markedDisk(11)
+    const dataUri = await wire.blob('data.vhd', fixedVhd(data))
+    const both = encrypted('West Europe', 'west')
+    const dataDiskImages = [{ lun: 5, diskEncryptionSetId: sets.get('west') ?? '' }]
+    const account = { storageAccountId: storageAccountId() }
+    await put('galleries/g/images/d/versions/6.0.0', {
+      storageProfile: {
+        osDiskImage: { source: { uri, ...account } },
+        dataDiskImages: [{ lun: 5, source: { uri: dataUri, ...account } }],
+      },
+      publishingProfile: { targetRegions: [{ ...both, encryption: { ...both.encryption, dataDiskImages } }] },
+    })
+    const path = wire.at('galleries/g/images/d/versions/6.0.0/beginGetAccess')
+    const asked = { access: 'Read', durationInSeconds: 600, region: 'westeurope', format: 'raw', lun: 5 }
+    const { body } = await wire.arm.must('POST', path, asked)
+    const got = Buffer.from(await (await fetch(body.accessSAS ?? '')).arrayBuffer())
+    assert.ok(data.equals(got.subarray(0, data.length)))
+    const image = { id: wire.id('galleries/g/images/d/versions/6.0.0') }
+    const galleryImageReference = { ...image, lun: 5 }
+    await put('disks/lun5', { creationData: { createOption: 'FromImage', galleryImageReference } })
+    assert.ok(data.equals(await exported('lun5', data.length)))
+    const hardwareProfile = { vmSize: 'Standard_B1s' }
+    const vm = await put('virtualMachines/two', { hardwareProfile, storageProfile: { imageReference: image } })
+    for (const verb of ['powerOff', 'deallocate'])
+      await wire.arm.must('POST', wire.at(`virtualMachines/two/${verb}`, vmVersion, '&skipShutdown=true'))
+    const { dataDisks = [], osDisk } = vm['storageProfile'] as {
+      dataDisks: { name: string }[]
+      osDisk: { name: string }
+    }
+    const names = [dataDisks[0]?.name ?? '', osDisk.name]
+    assert.ok(data.equals(await exported(names[0] ?? '', data.length)))
+    assert.equal(holdsMarker('westeurope'), false)
+    await gone('virtualMachines/two', ...[...names, 'lun5'].map((name) => `disks/${name}`))
+    await gone('galleries/g/images/d/versions/6.0.0')
+  })
+
+  test('disks, snapshots and images rest in the vault of the set that they name, from the first byte on', async () => {
+    const id = await makeSet('disks-west', 'westeurope')
+    const creationData = { createOption: 'Import', sourceUri: uri, storageAccountId: storageAccountId() }
+    const made = await put('disks/own', { creationData, encryption: { diskEncryptionSetId: id } })
+    const encryption = { type: 'EncryptionAtRestWithCustomerKey', diskEncryptionSetId: id }
+    assert.deepEqual(made['encryption'], encryption)
+    const copy = { createOption: 'Copy', sourceResourceId: wire.id('disks/own') }
+    const snapshot = await put('snapshots/shot', { creationData: copy })
+    assert.deepEqual(snapshot['encryption'], encryption, 'a copy is encrypted as its source is')
+    const osDisk = { osType: 'Linux', osState: 'Generalized', diskEncryptionSet: { id }, blobUri: uri }
+    await put('images/blob', { storageProfile: { osDisk } })
+    assert.equal(holdsMarker('westeurope'), false)
+    await refused(client.diskEncryptionSets.delete('wire', 'disks-west'), /it encrypts the disk '.*\/disks\/own'/)
+    const creation = { createOption: 'FromImage', imageReference: { id: wire.id('images/blob') } }
+    await put('disks/three', { creationData: creation })
+    for (const name of ['own', 'three']) assert.ok(disk.equals(await exported(name, disk.length)), name)
+    const abroad = { createOption: 'CopyStart', sourceResourceId: wire.id('snapshots/shot') }
+    await refused(
+      put('snapshots/abroad', { creationData: abroad, incremental: true }, 'northeurope'),
+      /is in region 'westeurope', but must be in the region 'northeurope'.*Name a set of that region/,
+    )
+  })
+
+  test('a disk is encrypted later, gets another set, and never goes back', async () => {
+    const id = await makeSet('disks-north', 'northeurope')
+    const later = await makeSet('disks-later', 'northeurope')
+    const creationData = { createOption: 'Import', sourceUri: uri, storageAccountId: storageAccountId() }
+    const write = (more: object = {}) => put('disks/late', { creationData, ...more }, 'northeurope')
+    await write()
+    assert.equal(holdsMarker('northeurope'), true)
+    await write({ encryption: { diskEncryptionSetId: id } })
+    await eventually(async () => assert.equal(holdsMarker('northeurope'), false, 'the clear bytes are swept'))
+    await write({ encryption: { diskEncryptionSetId: later } })
+    await gone('diskEncryptionSets/disks-north')
+    assert.ok(disk.equals(await exported('late', disk.length)))
+    const set = { diskEncryptionSetId: later }
+    const securityProfile = { securityType: 'ConfidentialVM_DiskEncryptedWithPlatformKey' }
+    for (const [encryption, says, more] of [
+      [{ type: 'EncryptionAtRestWithPlatformKey' }, /Taking the disk encryption set .* not supported/],
+      [{ type: 'EncryptionAtRestWithCustomerKey' }, /Required parameter .*diskEncryptionSetId/],
+      [{ ...set, type: 'EncryptionAtRestWithPlatformKey' }, /goes with 'EncryptionAtRestWithCustomerKey'/],
+      [{ ...set, type: 'EncryptionAtRestWithPlatformAndCustomerKeys' }, /would not be encrypted so/],
+      [{ diskEncryptionSetId: sets.get('disks-west') }, /but must be in the region 'northeurope'/],
+      [set, /A disk of a confidential machine is not supported/, { securityProfile }],
+    ] as const)
+      await refused(write({ encryption, ...more }), says)
+    await gone('disks/own', 'disks/three', 'disks/late', 'snapshots/shot', 'images/blob')
+    await gone('diskEncryptionSets/disks-west', 'diskEncryptionSets/disks-later')
   })
 
   test('galleries that are open for sharing take no encrypted versions', async () => {
