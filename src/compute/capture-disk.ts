@@ -5,6 +5,7 @@ import { emptyQcow2Overlay } from '../blocks/write-disk-image.ts'
 import type { Resource } from '../resources/resource.ts'
 import { findResource } from '../resources/resource.rows.ts'
 import type { StorageClass, StoredResult, TransferOptions } from '../store/disk-store.ts'
+import { inVault } from '../store/vault.ts'
 import type { ComputeDependencies } from './dependencies.ts'
 import { findDiskFacts, type StoredBytes } from './disk-facts.ts'
 import { getBytes } from './disk-draft.ts'
@@ -60,9 +61,9 @@ export async function holdMachineDisks(
     const held: HeldDisk[] = []
     try {
       for (const { disk, path } of layers) {
-        const { base, lun } = disk
+        const { base, lun, vault } = disk
         const region = base?.region ?? location
-        const storageClass: StorageClass = base?.storageClass ?? 'Standard_LRS'
+        const storageClass: StorageClass = base?.storageClass ?? inVault('Standard_LRS', vault)
         const stored = await deps.stores.store(region, storageClass).capture(base?.root, path, options)
         held.push(heldOf(lun, { region, storageClass }, stored))
       }

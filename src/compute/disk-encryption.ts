@@ -3,13 +3,9 @@ import type { DiskProperties } from '../contract/disks.ts'
 import type { Tx } from '../db/tables.ts'
 import type { Change, RequestContext } from '../resources/behaviour.ts'
 import type { Draft, Resource } from '../resources/resource.ts'
-import type { StepContext } from '../work/workflow.ts'
-import { inVault, plainClassOf, vaultOf } from '../store/vault.ts'
-import type { HeldDisk } from './capture-disk.ts'
 import type { ComputeDependencies } from './dependencies.ts'
 import { diskProperties, findDiskFacts } from './disk-facts.ts'
 import { computeProblems } from './problems.ts'
-import { receiveInto } from './receive-disk.ts'
 
 /**
  * Disks and snapshots that name a disk encryption set: their bytes rest in the set's vault, whatever they were made of.
@@ -51,18 +47,23 @@ export async function planEncryption(
       what: `Taking the disk encryption set from the disk '${id.name}'`,
       instead: 'Name another set, or copy the disk.',
     })
-  if (had !== undefined && given?.toLowerCase() === had.toLowerCase()) return encryptedWith(given, vaultOfDisk(before))
+  if (had !== undefined && given?.toLowerCase() === had.toLowerCase()) return plannedWith(given, vaultOfDisk(before))
   const setId = given ?? (source && encryptionSetOf(source))
   if (setId === undefined) return {}
   const isInherited = given === undefined
   const place = { subscriptionId: id.subscriptionId, region: after.location, user: 'disk' }
   const reader = isInherited ? { authorize: async () => {} } : context
   const { vault } = await admitEncryptionSet({ setId, parameter, ...place }, reader, deps.db)
-  return encryptedWith(setId, vault)
+  return plannedWith(setId, vault)
 }
 
-function encryptedWith(diskEncryptionSetId: string, vault: string | undefined): DiskEncryption {
-  return { encryption: { type: customerKey, diskEncryptionSetId }, ...(vault === undefined ? {} : { vault }) }
+function plannedWith(setId: string, vault: string | undefined): DiskEncryption {
+  return { encryption: encryptedWith(setId), ...(vault === undefined ? {} : { vault }) }
+}
+
+/** `encryption` of a disk, as Azure shows it. */
+export function encryptedWith(setId: string | undefined): Encryption {
+  return setId === undefined ? { type: platformKey } : { type: customerKey, diskEncryptionSetId: setId }
 }
 
 function vaultOfDisk(disk: Resource | undefined): string | undefined {
@@ -104,17 +105,4 @@ export function isRekeyed(before: Resource, after: Pick<Draft, 'properties'>): b
 export async function holdEncryptionSet(tx: Tx, { after }: Pick<Change, 'after'>): Promise<void> {
   const setId = encryptionSetOf(after)
   if (setId !== undefined) await holdEncryptionSets(tx, [setId], 'disk.encryption.diskEncryptionSetId')
-}
-
-/** The same bytes in the vault that they are to rest in; what lies elsewhere crosses, encrypted on arrival. */
-export async function keepInVault(
-  held: HeldDisk,
-  vault: string | undefined,
-  step: Pick<StepContext<never>, 'signal' | 'report'>,
-  deps: Pick<ComputeDependencies, 'stores'>,
-): Promise<HeldDisk> {
-  const { region, storageClass } = held.bytes
-  if (vault === undefined || vaultOf(storageClass) === vault) return { ...held, [Symbol.dispose]() {} }
-  const store = deps.stores.store(region, inVault(plainClassOf(storageClass), vault))
-  return { ...(await receiveInto(store, held.bytes, step, deps)), lun: held.lun }
 }

@@ -11,11 +11,10 @@ import { inVault } from '../store/vault.ts'
 import type { StepContext, Workflow } from '../work/workflow.ts'
 import { snapshotType, type ComputeDependencies } from './dependencies.ts'
 import { growDisk, holdDisk, pinStored, type HeldDisk } from './capture-disk.ts'
-import { keepInVault } from './disk-encryption.ts'
 import { diskProperties, editDisk, findDiskFacts, type StoredBytes } from './disk-facts.ts'
 import type { MachineRunner } from './machine-runner.ts'
 import { computeProblems } from './problems.ts'
-import { receiveInto, takeFileInto } from './receive-disk.ts'
+import { keepInVault, receiveInto, takeFileInto } from './receive-disk.ts'
 
 interface GrantInput extends JsonObject {
   readonly access: 'Read' | 'Write'

@@ -6,7 +6,6 @@ import { inVault } from '../store/vault.ts'
 import type { StepContext, Workflow } from '../work/workflow.ts'
 import { growDisk, holdDisk, holdMachineDisks, pinStored, type HeldDisk } from './capture-disk.ts'
 import { factsMember, type ComputeDependencies } from './dependencies.ts'
-import { keepInVault } from './disk-encryption.ts'
 import { editRow } from './facts.rows.ts'
 import {
   findImageFacts,
@@ -17,7 +16,7 @@ import {
 } from './image-facts.ts'
 import type { MachineRunner } from './machine-runner.ts'
 import { computeProblems } from './problems.ts'
-import { takeFileInto } from './receive-disk.ts'
+import { keepInVault, takeFileInto } from './receive-disk.ts'
 import { getVmFacts } from './vm-facts.ts'
 
 type Step = StepContext<JsonObject>

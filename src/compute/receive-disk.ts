@@ -1,4 +1,5 @@
 import type { DiskStore, ImageFile } from '../store/disk-store.ts'
+import { inVault, plainClassOf, vaultOf } from '../store/vault.ts'
 import type { StepContext } from '../work/workflow.ts'
 import type { HeldDisk } from './capture-disk.ts'
 import type { ComputeDependencies } from './dependencies.ts'
@@ -38,4 +39,17 @@ export async function takeFileInto(store: DiskStore, file: ImageFile, step: Step
     bytesRead: progress.bytesRead,
     [Symbol.dispose]: () => pin[Symbol.dispose](),
   }
+}
+
+/** The same bytes in the vault that they are to rest in; what lies elsewhere crosses, encrypted on arrival. */
+export async function keepInVault(
+  held: HeldDisk,
+  vault: string | undefined,
+  step: Step,
+  deps: Pick<ComputeDependencies, 'stores'>,
+): Promise<HeldDisk> {
+  const { region, storageClass } = held.bytes
+  if (vault === undefined || vaultOf(storageClass) === vault) return { ...held, [Symbol.dispose]() {} }
+  const store = deps.stores.store(region, inVault(plainClassOf(storageClass), vault))
+  return { ...(await receiveInto(store, held.bytes, step, deps)), lun: held.lun }
 }

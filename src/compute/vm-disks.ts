@@ -4,15 +4,17 @@ import type { Json, JsonObject } from '../base/json.ts'
 import { randomUuid } from '../base/random.ts'
 import { GiB } from '../base/units.ts'
 import type { Tx } from '../db/tables.ts'
+import { holdEncryptionSets } from '../gallery/encryption-rules.ts'
 import type { Change, RequestContext } from '../resources/behaviour.ts'
 import { findResource, insertResource, lockResource } from '../resources/resource.rows.ts'
 import type { Resource } from '../resources/resource.ts'
 import { diskType, factsMember } from './dependencies.ts'
+import { encryptedWith } from './disk-encryption.ts'
 import { diskProperties, findDiskFacts, formatDiskFacts, type DiskFacts } from './disk-facts.ts'
 import { deleteRow, editForeignRow } from './facts.rows.ts'
 import { computeProblems } from './problems.ts'
 import { getVmFacts, type VmDiskFacts } from './vm-facts.ts'
-import { vmProperties, type DataDisk } from './vm-properties.ts'
+import { namedSet, vmProperties, type DataDisk } from './vm-properties.ts'
 
 /**
  * The disk resources of a machine. A disk that is attached is what rests under the machine's overlay and the overlay:
@@ -36,7 +38,11 @@ export async function claimDisks(tx: Tx, change: Change, context: RequestContext
     if (disk.diskKey === undefined || had.has(disk.diskKey)) continue
     const shown = shownDisk(after, disk.lun)
     if (shown?.createOption === 'Attach') await attachDisk(tx, disk, vm)
-    else await createDisk(tx, disk, { change, context, shown, vm })
+    else {
+      const setId = namedSet(shown)
+      if (setId !== undefined) await holdEncryptionSets(tx, [setId], 'managedDisk.diskEncryptionSet.id')
+      await createDisk(tx, disk, { change, context, shown, vm })
+    }
   }
 }
 
@@ -88,6 +94,7 @@ async function createDisk(tx: Tx, disk: VmDiskFacts, { change, context, shown, v
     grants: [],
     attached: { vmKey: vm.key, lun: disk.lun },
     ...(base ? { bytes: { ...base, virtualSizeBytes } } : {}),
+    vault: disk.vault,
   }
   const group = id.toLowerCase().split('/').slice(0, 5).join('/')
   const made = await insertResource(tx, {
@@ -110,7 +117,7 @@ async function createDisk(tx: Tx, disk: VmDiskFacts, { change, context, shown, v
       timeCreated: formatArmTime(nowMs),
       uniqueId: randomUuid(),
       diskState: 'Attached',
-      encryption: { type: 'EncryptionAtRestWithPlatformKey' },
+      encryption: encryptedWith(namedSet(shown)),
       networkAccessPolicy: 'AllowAll',
       publicNetworkAccess: 'Enabled',
     },

@@ -15,6 +15,7 @@ import { placeOf } from './place.ts'
 import { computeProblems } from './problems.ts'
 import { takeSecrets, type Provision } from './seed.ts'
 import { attachableFacts, checkFree, vmDiskId } from './vm-disks.ts'
+import { checkVmSecurity, withVaults } from './vm-encryption.ts'
 import { formatVmFacts, getVmFacts, type VmDiskFacts, type VmFacts } from './vm-facts.ts'
 import { vmProperties, type DataDisk, type StorageProfile } from './vm-properties.ts'
 
@@ -26,6 +27,7 @@ export type VmDraftDependencies = Pick<ComputeDependencies, 'db' | 'resolveImage
  * (behaviour.md A2, D).
  */
 export async function prepareVm(change: Change, context: RequestContext, deps: VmDraftDependencies): Promise<Draft> {
+  checkVmSecurity(change.after)
   const { draft: after, provision } = takeSecrets(change.after)
   return change.before
     ? updateVm(change.before, change, after, context, deps)
@@ -47,11 +49,12 @@ async function createVm(
   const planned = [...os, ...planDisks(change.id.name, image, profile)]
   const attached = await planAttached(profile.dataDisks ?? [], change, after, context, deps)
   const named = nameDisks(change.id.name, vmId, image, profile, [...planned, ...attached])
-  const disks = [...planned, ...attached].map((disk): VmDiskFacts => {
+  const all = [...planned, ...attached].map((disk): VmDiskFacts => {
     if (disk.diskKey !== undefined) return disk
     const { name } = (disk.lun === 'os' ? named.osDisk : named.dataDisks.find(({ lun }) => lun === disk.lun)) ?? {}
     return { ...disk, diskKey: newDiskId(change.id.id, name).toLowerCase() }
   })
+  const disks = await withVaults(all, { id: change.id, after }, context, deps)
   const facts: VmFacts = {
     vmId,
     power: 'running',
@@ -115,10 +118,11 @@ async function updateVm(
   const empty = coming.filter(({ createOption }) => createOption !== 'Attach').map((disk) => emptyDisk(disk))
   const vmId = before.id
   const described = coming.map((disk) => withId(vmId, describeNewDisk(change.id.name, facts.vmId, disk, attached)))
-  const added = [...attached, ...empty].map((disk): VmDiskFacts => {
+  const named = [...attached, ...empty].map((disk): VmDiskFacts => {
     const name = described.find(({ lun }) => lun === disk.lun)?.name
     return { ...disk, diskKey: disk.diskKey ?? newDiskId(vmId, name).toLowerCase(), overlay: randomUuid() }
   })
+  const added = await withVaults(named, { id: change.id, after }, context, deps)
   // A failed creation is tried again by the same PUT.
   const power = before.provisioningState === 'Failed' ? 'running' : facts.power
   const disks = [...facts.disks.filter((disk) => !leaving.includes(disk)), ...added]

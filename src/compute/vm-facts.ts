@@ -18,6 +18,8 @@ export interface VmDiskFacts {
   readonly base: { readonly region: string; readonly storageClass: StorageClass; readonly root: string } | undefined
   /** Key of the disk resource; machines of before there were such have none. */
   readonly diskKey?: string | undefined
+  /** The vault in which `base`, and what is taken of the disk, is to rest; undefined: where its image does. */
+  readonly vault?: string | undefined
   /** Names the overlay's file; undefined: the LUN does. Another disk may come to the same LUN. */
   readonly overlay?: string | undefined
 }
@@ -54,12 +56,13 @@ export function formatVmFacts(facts: VmFacts): JsonObject {
   }
 }
 
-function formatDisk({ lun, virtualSizeBytes, base, diskKey, overlay }: VmDiskFacts): JsonObject {
+function formatDisk({ lun, virtualSizeBytes, base, diskKey, vault, overlay }: VmDiskFacts): JsonObject {
   return {
     lun,
     virtualSizeBytes,
     ...(base === undefined ? {} : { base: { ...base } }),
     ...(diskKey === undefined ? {} : { diskKey }),
+    ...(vault === undefined ? {} : { vault }),
     ...(overlay === undefined ? {} : { overlay }),
   }
 }

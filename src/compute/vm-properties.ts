@@ -8,3 +8,9 @@ export type DataDisk = NonNullable<StorageProfile['dataDisks']>[number]
 export function vmProperties(vm: Pick<Draft, 'properties'>): VirtualMachineProperties {
   return vm.properties
 }
+
+/** The disk encryption set that a machine names for one of its disks; undefined: none. */
+export function namedSet(disk: Partial<DataDisk> | undefined): string | undefined {
+  const id = disk?.managedDisk?.diskEncryptionSet?.id
+  return id === '' ? undefined : id
+}

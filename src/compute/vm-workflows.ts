@@ -9,6 +9,7 @@ import { virtualMachineType, type ComputeDependencies } from './dependencies.ts'
 import { letDisksGo, takeLeaving } from './detach-disks.ts'
 import type { MachineRunner } from './machine-runner.ts'
 import { seedImage } from './seed.ts'
+import { encryptBases } from './vm-encryption.ts'
 import { editVmFacts, findVmFacts, getVmFacts, setPower, type VmFacts } from './vm-facts.ts'
 import { vmProperties } from './vm-properties.ts'
 import { planVmSize, type VmSize } from './vm-size.ts'
@@ -36,7 +37,9 @@ export function vmWorkflows(deps: ComputeDependencies, runner: MachineRunner): W
     steps: [
       {
         name: 'disks',
-        async run({ resourceKey }) {
+        async run(step) {
+          const { resourceKey } = step
+          await encryptBases(step, deps)
           const vm = await findResource(deps.db, resourceKey)
           if (!vm) return
           const facts = getVmFacts(vm)
@@ -116,7 +119,9 @@ function updateWorkflow(deps: ComputeDependencies, runner: MachineRunner): Workf
       { name: 'detach', run: (step) => takeLeaving(step, deps, runner) },
       {
         name: 'disks',
-        async run({ resourceKey }) {
+        async run(step) {
+          const { resourceKey } = step
+          await encryptBases(step, deps)
           const vm = await findResource(deps.db, resourceKey)
           if (vm) await runner.prepareDisks(getVmFacts(vm))
         },

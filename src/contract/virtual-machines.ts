@@ -15,7 +15,18 @@ const caching = oneOf(['None', 'ReadOnly', 'ReadWrite'], { kept: true })
 const createOptions = ['FromImage', 'Empty', 'Attach', 'Copy', 'Restore'] as const
 const deleteOption = oneOf(['Delete', 'Detach'], { since: '2021-03-01', kept: true })
 const managedDisk = part(
-  { id: text({ createOnly: true, anyCase: true }), storageAccountType: text({ anyCase: true, kept: true }) },
+  {
+    id: text({ createOnly: true, anyCase: true }),
+    storageAccountType: text({ anyCase: true, kept: true }),
+    diskEncryptionSet: part(
+      { id: text({ createOnly: true, anyCase: true }) },
+      { ...open, since: '2019-07-01', kept: true },
+    ),
+    securityProfile: part(
+      { securityEncryptionType: text({ anyCase: true }) },
+      { ...open, since: '2021-07-01', kept: true },
+    ),
+  },
   { ...open, kept: true },
 )
 

@@ -16,6 +16,7 @@ import type { Wire } from './wire.ts'
 const marker = 'THE-SECRET-OF-THE-GOLDEN-IMAGE-7261'
 const contributor = 'b24988ac-6180-42a0-ab88-20f7382dd24c'
 const reader = 'acdd72a7-3385-48ef-bd42-f606fba81ae7'
+const sealed = { securityEncryptionType: 'DiskWithVMGuestState' }
 const roleDefinition = (id: string): string => `/providers/Microsoft.Authorization/roleDefinitions/${id}`
 const keyUrl = (name: string): string => `https://keys.goldleaf/keys/${name}/1`
 
@@ -309,6 +310,54 @@ suite('encryption with disk encryption sets', { timeout: 180_000 }, () => {
     assert.equal(holdsMarker('westeurope'), false)
     await gone('virtualMachines/two', ...[...names, 'lun5'].map((name) => `disks/${name}`))
     await gone('galleries/g/images/d/versions/6.0.0')
+  })
+
+  test('disks that a machine brings rest in the vault of the set that it names for them', async () => {
+    const diskEncryptionSet = { id: await makeSet('east', 'eastus') }
+    const imageReference = { id: wire.id('galleries/g/images/d/versions/2.0.0') }
+    const managedDisk = { diskEncryptionSet }
+    const body = {
+      hardwareProfile: { vmSize: 'Standard_B1s' },
+      storageProfile: {
+        imageReference,
+        osDisk: { createOption: 'FromImage', name: 'sealed-os', managedDisk },
+        dataDisks: [{ lun: 1, createOption: 'Empty', name: 'sealed-data', diskSizeGB: 1, managedDisk }],
+      },
+    }
+    const foreign = { diskEncryptionSet: { id: sets.get('west') } }
+    for (const [more, says] of [
+      [{ osDisk: { createOption: 'FromImage', managedDisk: foreign } }, /must be in the region 'eastus'/],
+      [
+        { osDisk: { createOption: 'FromImage', managedDisk: { securityProfile: sealed } } },
+        /of a confidential machine/,
+      ],
+    ] as const)
+      await refused(
+        put('virtualMachines/sealed', { ...body, storageProfile: { imageReference, ...more } }, 'eastus'),
+        says,
+      )
+    for (const securityProfile of [{ encryptionAtHost: true }, { securityType: 'ConfidentialVM' }])
+      await refused(
+        put('virtualMachines/sealed', { ...body, securityProfile }, 'eastus'),
+        /not supported by this server/,
+      )
+    await put('virtualMachines/sealed', body, 'eastus')
+    for (const verb of ['powerOff', 'deallocate'])
+      await wire.arm.must('POST', wire.at(`virtualMachines/sealed/${verb}`, vmVersion, '&skipShutdown=true'))
+    await gone('galleries/g/images/d/versions/2.0.0')
+    await eventually(async () => assert.equal(holdsMarker('eastus'), false, 'only the plain version was readable'))
+    await gone('virtualMachines/sealed')
+    for (const name of ['sealed-os', 'sealed-data']) {
+      const { encryption } = (await client.disks.get('wire', name)) ?? {}
+      assert.deepEqual(encryption, {
+        type: 'EncryptionAtRestWithCustomerKey',
+        diskEncryptionSetId: diskEncryptionSet.id,
+      })
+    }
+    assert.ok(disk.equals(await exported('sealed-os', disk.length)))
+    await gone('disks/sealed-os')
+    await refused(client.diskEncryptionSets.delete('wire', 'east'), /it encrypts the disk '.*sealed-data'/)
+    await gone('disks/sealed-data', 'diskEncryptionSets/east')
   })
 
   test('disks, snapshots and images rest in the vault of the set that they name, from the first byte on', async () => {
