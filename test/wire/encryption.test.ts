@@ -301,7 +301,7 @@ suite('encryption with disk encryption sets', { timeout: 180_000 }, () => {
     const vm = await put('virtualMachines/two', { hardwareProfile, storageProfile: { imageReference: image } })
     for (const verb of ['powerOff', 'deallocate'])
       await wire.arm.must('POST', wire.at(`virtualMachines/two/${verb}`, vmVersion, '&skipShutdown=true'))
-    const { dataDisks = [], osDisk } = vm['storageProfile'] as {
+    const { dataDisks, osDisk } = vm['storageProfile'] as {
       dataDisks: { name: string }[]
       osDisk: { name: string }
     }
