@@ -4,36 +4,14 @@ import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite, test } from 'node:test'
-import { systemClock } from '../base/clock.ts'
 import { formatOf, parseFormat } from './image-pull.ts'
 import { parseRegions, parseStorageClass, versionBody } from './image-push.ts'
-import { runCli } from './main.ts'
 import { createProgress } from './progress.ts'
+import { runHere } from './run-cli.fixture.ts'
 import { formatTable } from './table.ts'
 import { vmBody } from './vm.ts'
 
-const run = async (...args: string[]) => {
-  const said = { out: '', err: '' }
-  const code = await runCli(args, {
-    cwd: tmpdir(),
-    environment: {
-      data: 'no-such-folder',
-      endpoint: undefined,
-      caFile: undefined,
-      token: undefined,
-      subscription: undefined,
-      tenant: undefined,
-      clientId: undefined,
-      clientSecret: undefined,
-    },
-    clock: systemClock,
-    out: { write: (text) => (said.out += text) },
-    err: { write: (text) => (said.err += text) },
-    signal: new AbortController().signal,
-    startServer: () => Promise.reject(new TypeError('a bug')),
-  })
-  return { code, ...said }
-}
+const run = (...args: string[]) => runHere(args, { cwd: tmpdir(), environment: { data: 'no-such-folder' } })
 
 suite('exit codes', () => {
   const push = ['image', 'push', '/dev/null', '--gallery', 'g', '--definition', 'd', '--version']
@@ -50,7 +28,7 @@ suite('exit codes', () => {
     ['no regions', [...push, '1.0.0', '--regions', ' , '], 2, /no region/],
     ['bad storage class', [...push, '1.0.0', '--regions', 'a', '--storage-class', 'Tape'], 2, /Premium_LRS/],
     ['bad version name', [...push, 'latest', '--regions', 'a'], 1, /Major\(int\)\.Minor\(int\)/],
-    ['a bug shows its stack', ['serve'], 1, /TypeError: a bug\n +at /],
+    ['a bug shows its stack', ['serve'], 1, /TypeError: no server is started here\n +at /],
   ]
   for (const [why, args, code, err] of cases)
     test(why, async () => {

@@ -8,36 +8,12 @@ import { createInterface } from 'node:readline'
 import { after, before, suite, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { decodeJwt } from 'jose'
-import { systemClock } from '../base/clock.ts'
 import type { CliEnvironment } from '../cli/config.ts'
-import { runCli } from '../cli/main.ts'
+import { runHere } from '../cli/run-cli.fixture.ts'
 
 const bin = fileURLToPath(new URL('../../bin/goldleaf', import.meta.url))
-const nothing: CliEnvironment = {
-  data: undefined,
-  endpoint: undefined,
-  caFile: undefined,
-  token: undefined,
-  subscription: undefined,
-  tenant: undefined,
-  clientId: undefined,
-  clientSecret: undefined,
-}
-
-/** Runs a command in this process; answers what it said. */
-async function run(cwd: string, args: readonly string[], environment: Partial<CliEnvironment> = {}) {
-  const said = { out: '', err: '' }
-  const code = await runCli(args, {
-    cwd,
-    environment: { ...nothing, ...environment },
-    clock: systemClock,
-    out: { write: (text) => (said.out += text) },
-    err: { write: (text) => (said.err += text) },
-    signal: new AbortController().signal,
-    startServer: () => Promise.reject(new Error('not in this process')),
-  })
-  return { code, ...said }
-}
+const run = (cwd: string, args: readonly string[], environment: Partial<CliEnvironment> = {}) =>
+  runHere(args, { cwd, environment })
 
 /** A server as a user starts it; resolves with its ready line. */
 async function startProcess(args: readonly string[]) {

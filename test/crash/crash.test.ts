@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { uploadBlob } from '../support/blobs.ts'
 import { convertImage, seededBytes, sha256OfFile, writeSparseDisk } from '../support/disks.ts'
 import { armCaller, eventually, startGoldleaf } from '../support/goldleaf.ts'
 import type { ArmDocument, RunningGoldleaf } from '../support/goldleaf.ts'
@@ -97,14 +98,9 @@ async function prepare(server: RunningGoldleaf, folder: string, hashes: string[]
     const raw = await writeSparseDisk(join(folder, `${i}.raw`), 32 * 1024 * 1024, 30 + 20 * i, 1000 + i)
     hashes.push(await sha256OfFile(raw))
     await convertImage(raw, `${raw}.vhd`, 'vpc', ['-o', 'subformat=dynamic,force_size=on'])
-    const path = `/blob/crash/disks/${i}.vhd`
-    const put = await fetch(server.env.httpEndpoint + path, {
-      method: 'PUT',
-      headers: { authorization: `Bearer ${server.token}`, 'x-ms-blob-type': 'BlockBlob', 'x-ms-version': '2024-11-04' },
-      body: await readFile(`${raw}.vhd`),
-    })
-    assert.equal(put.status, 201, await put.text())
-    blobs.push(path)
+    const path = `crash/disks/${i}.vhd`
+    await uploadBlob(server, path, await readFile(`${raw}.vhd`))
+    blobs.push(`/blob/${path}`)
   }
   return blobs
 }

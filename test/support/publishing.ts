@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { openAsBlob } from 'node:fs'
 import { open, stat } from 'node:fs/promises'
-import { systemClock } from '../../src/base/clock.ts'
-import { runCli } from '../../src/cli/main.ts'
+import { runHere } from '../../src/cli/run-cli.fixture.ts'
+import type { CliResult } from '../../src/cli/run-cli.fixture.ts'
+import { uploadBlob } from './blobs.ts'
 import { armCaller } from './goldleaf.ts'
 import type { Answer, ArmDocument, RunningGoldleaf } from './goldleaf.ts'
 
@@ -36,14 +37,7 @@ export async function createDefinition(server: Server, name: string): Promise<st
 
 /** Puts a file into the upload area in one PUT; answers the blob's address. */
 export async function putBlob(server: Server, name: string, file: string): Promise<string> {
-  const url = `${server.env.httpEndpoint}/blob/tests/disks/${name}`
-  const response = await fetch(url, {
-    method: 'PUT',
-    headers: { authorization: `Bearer ${server.token}`, 'x-ms-blob-type': 'BlockBlob', 'x-ms-version': '2024-11-04' },
-    body: await openAsBlob(file),
-  })
-  assert.equal(response.status, 201, await response.text())
-  return url
+  return uploadBlob(server, `tests/disks/${name}`, await openAsBlob(file))
 }
 
 export async function deleteBlob(server: Server, url: string): Promise<number> {
@@ -111,35 +105,9 @@ export async function showVersion(server: Server, id: string): Promise<ArmDocume
   return body
 }
 
-export interface CliResult {
-  readonly code: number
-  readonly out: string
-  readonly err: string
-}
-
-/** Runs a `goldleaf` command in this process against the server of a data folder: starting Node takes longer than most. */
-export async function cli(server: Pick<Server, 'data'>, ...args: readonly string[]): Promise<CliResult> {
-  const said = { out: '', err: '' }
-  const none = undefined
-  const code = await runCli(['--data', server.data, ...args], {
-    cwd: process.cwd(),
-    environment: {
-      data: none,
-      endpoint: none,
-      caFile: none,
-      token: none,
-      subscription: none,
-      tenant: none,
-      clientId: none,
-      clientSecret: none,
-    },
-    clock: systemClock,
-    out: { write: (text) => (said.out += text) },
-    err: { write: (text) => (said.err += text) },
-    signal: new AbortController().signal,
-    startServer: () => Promise.reject(new Error('a server runs already')),
-  })
-  return { code, ...said }
+/** Runs a `goldleaf` command in this process against the server of a data folder. */
+export function cli(server: Pick<Server, 'data'>, ...args: readonly string[]): Promise<CliResult> {
+  return runHere(['--data', server.data, ...args])
 }
 
 export interface Verified {

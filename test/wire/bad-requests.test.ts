@@ -1,7 +1,7 @@
-import { after, before, suite, test } from 'node:test'
+import { suite, test } from 'node:test'
 import { galleryApiVersions } from '../../src/contract/api-versions.ts'
-import { invalid, openTargets, tableOf } from './refusals.ts'
-import { assertRefused, definitionBody, groupVersion, versionBody, vmVersion } from './wire.ts'
+import { invalid, useTargets } from './refusals.ts'
+import { assertRefused, definitionBody, groupVersion, vmVersion } from './wire.ts'
 import type { Body, Refusal, Wire } from './wire.ts'
 
 const galleryNameRule =
@@ -14,18 +14,10 @@ const entityRule = (name: string): string =>
 /** What Azure answers to bad requests (behaviour.md A1, A2), to the letter; every case proves that nothing changed. */
 suite('bad requests on the wire', () => {
   let wire: Wire
-  let uri = ''
-  before(async () => {
-    ;({ wire, uri } = await openTargets())
+  const { table, gallery, definition, versionAt, newVersion } = useTargets((made) => {
+    ;({ wire } = made)
   })
-  after(() => wire?.[Symbol.asyncDispose]())
-
-  const table = tableOf(() => wire)
-  const gallery = (name: string): string => wire.at(`galleries/${name}`)
-  const definition = (name: string): string => wire.at(`galleries/g/images/${name}`)
-  const versionAt = (name: string): string => wire.at(`galleries/g/images/d/versions/${name}`)
   const here = { location: 'westeurope' }
-  const newVersion = (profile: Body): Refusal['body'] => versionBody(uri, profile)
 
   table('names', [
     ...['a-b', '_a', 'a_', 'ä', 'a'.repeat(81), 'a b', 'a$'].map(

@@ -1,5 +1,5 @@
-import { after, before, suite } from 'node:test'
-import { invalid, openTargets, tableOf } from './refusals.ts'
+import { suite } from 'node:test'
+import { invalid, useTargets } from './refusals.ts'
 import { storageAccount } from './wire.ts'
 import type { Body, Wire } from './wire.ts'
 
@@ -11,13 +11,9 @@ const oneSource =
 suite('bad sources of a version on the wire', () => {
   let wire: Wire
   let uri = ''
-  before(async () => {
-    ;({ wire, uri } = await openTargets())
+  const { table, versionAt } = useTargets((made) => {
+    ;({ wire, uri } = made)
   })
-  after(() => wire?.[Symbol.asyncDispose]())
-
-  const table = tableOf(() => wire)
-  const versionAt = (name: string): string => wire.at(`galleries/g/images/d/versions/${name}`)
   const here = { location: 'westeurope' }
   const sources = (storageProfile: Body): Body => ({ ...here, properties: { storageProfile, publishingProfile: {} } })
   const osDisk = (source: Body): Body => sources({ osDiskImage: { source } })

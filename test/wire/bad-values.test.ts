@@ -1,6 +1,6 @@
-import { after, before, suite } from 'node:test'
-import { invalid, openTargets, tableOf } from './refusals.ts'
-import { definitionBody, diskVersion, versionBody } from './wire.ts'
+import { suite } from 'node:test'
+import { invalid, useTargets } from './refusals.ts'
+import { definitionBody, diskVersion } from './wire.ts'
 import type { Body, Json, Refusal, Wire } from './wire.ts'
 
 const version = 'galleryImageVersion.properties.publishingProfile'
@@ -13,17 +13,10 @@ const assetName = (name: string, length: number): string =>
 suite('bad values on the wire', () => {
   let wire: Wire
   let uri = ''
-  before(async () => {
-    ;({ wire, uri } = await openTargets())
+  const { table, gallery, definition, versionAt, newVersion } = useTargets((made) => {
+    ;({ wire, uri } = made)
   })
-  after(() => wire?.[Symbol.asyncDispose]())
-
-  const table = tableOf(() => wire)
-  const gallery = (name: string): string => wire.at(`galleries/${name}`)
-  const definition = (name: string): string => wire.at(`galleries/g/images/${name}`)
-  const versionAt = (name: string): string => wire.at(`galleries/g/images/d/versions/${name}`)
   const here = { location: 'westeurope' }
-  const newVersion = (profile: Body): Refusal['body'] => versionBody(uri, profile)
   const changed = (properties: Body): Body => ({ ...here, properties })
 
   const immutable = (path: string, property: string, body: unknown, method = 'PUT'): Refusal => ({

@@ -1,9 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, suite, test } from 'node:test'
-import { systemClock } from '../../src/base/clock.ts'
-import { readEnvironment } from '../../src/cli/config.ts'
-import { runCli } from '../../src/cli/main.ts'
 import { runGoldleaf, startGoldleaf } from '../support/goldleaf.ts'
+import { cli } from '../support/publishing.ts'
 
 const server = await startGoldleaf()
 after(() => server[Symbol.asyncDispose]())
@@ -24,17 +22,8 @@ interface Document {
 
 /** Runs `goldleaf` on the server, in this process; answers what it prints as JSON, or its text. */
 async function goldleaf(...args: readonly string[]): Promise<Document> {
-  const said = { out: '', err: '' }
-  const code = await runCli(['--data', server.data, ...args], {
-    cwd: server.data,
-    environment: readEnvironment(),
-    clock: systemClock,
-    out: { write: (text) => (said.out += text) },
-    err: { write: (text) => (said.err += text) },
-    signal: new AbortController().signal,
-    startServer: () => Promise.reject(new Error('no server is started here')),
-  })
-  assert.equal(code, 0, said.err)
+  const said = await cli(server, ...args)
+  assert.equal(said.code, 0, said.err)
   return (/^[[{]/.test(said.out) ? JSON.parse(said.out) : { text: said.out }) as Document
 }
 

@@ -1,6 +1,5 @@
-import { after, before, suite } from 'node:test'
-import { openTargets, tableOf } from './refusals.ts'
-import { versionBody } from './wire.ts'
+import { suite } from 'node:test'
+import { useTargets } from './refusals.ts'
 import type { Refusal, Wire } from './wire.ts'
 
 /**
@@ -9,11 +8,9 @@ import type { Refusal, Wire } from './wire.ts'
  */
 suite('not supported yet, and said so', () => {
   let wire: Wire
-  let uri = ''
-  before(async () => {
-    ;({ wire, uri } = await openTargets())
+  const { table, newVersion } = useTargets((made) => {
+    ;({ wire } = made)
   })
-  after(() => wire?.[Symbol.asyncDispose]())
 
   const refused = (path: string, body: unknown, says: RegExp): Refusal => ({
     why: '',
@@ -24,15 +21,15 @@ suite('not supported yet, and said so', () => {
     code: 'OperationNotAllowed',
     says,
   })
-  const newVersion = 'galleries/g/images/d/versions/7.7.7'
+  const newest = 'galleries/g/images/d/versions/7.7.7'
 
-  tableOf(() => wire)('refusals', [
+  table('refusals', [
     [
       'encryption of a confidential machine',
       () =>
         refused(
-          newVersion,
-          versionBody(uri, {
+          newest,
+          newVersion({
             targetRegions: [
               {
                 name: 'westeurope',

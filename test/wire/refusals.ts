@@ -1,10 +1,16 @@
-import { suite, test } from 'node:test'
+import { after, before, suite, test } from 'node:test'
 import { fixedVhd, someDisk } from './vhd.ts'
-import { assertRefused, definitionBody, diskVersion, openWire } from './wire.ts'
-import type { Refusal, Wire } from './wire.ts'
+import { assertRefused, definitionBody, diskVersion, openWire, versionBody } from './wire.ts'
+import type { Body, Refusal, Wire } from './wire.ts'
+
+export interface Targets {
+  readonly wire: Wire
+  /** Of an uploaded disk. */
+  readonly uri: string
+}
 
 /** A server with a gallery, a definition, a version in two regions and a disk: things that bad requests aim at. */
-export async function openTargets(): Promise<{ readonly wire: Wire; readonly uri: string }> {
+export async function openTargets(): Promise<Targets> {
   const wire = await openWire()
   const uri = await wire.blob('one.vhd', fixedVhd(someDisk(1)))
   await wire.gallery('g')
@@ -21,15 +27,31 @@ export async function openTargets(): Promise<{ readonly wire: Wire; readonly uri
   return { wire, uri }
 }
 
-export type Case = readonly [why: string, one: () => Refusal]
+type Case = readonly [why: string, one: () => Refusal]
 
-/** One test a case; what is refused is made when the server is there. */
-export const tableOf =
-  (wire: () => Wire) =>
-  (title: string, cases: readonly Case[]): void =>
-    void suite(title, () => {
-      for (const [why, one] of cases) test(why, () => assertRefused(wire(), one()))
-    })
+/**
+ * For a suite's body: makes the targets before its tests and hands them to `take`. Answers how to name them, and a table of
+ * refusals: one test a case; what is refused is made when the server is there.
+ */
+export function useTargets(take: (made: Targets) => void) {
+  let targets: Targets
+  before(async () => {
+    targets = await openTargets()
+    take(targets)
+  })
+  after(() => targets?.wire[Symbol.asyncDispose]())
+  const at = (path: string): string => targets.wire.at(path)
+  return {
+    gallery: (name: string) => at(`galleries/${name}`),
+    definition: (name: string) => at(`galleries/g/images/${name}`),
+    versionAt: (name: string) => at(`galleries/g/images/d/versions/${name}`),
+    newVersion: (profile: Body): Refusal['body'] => versionBody(targets.uri, profile),
+    table: (title: string, cases: readonly Case[]): void =>
+      void suite(title, () => {
+        for (const [why, one] of cases) test(why, () => assertRefused(targets.wire, one()))
+      }),
+  }
+}
 
 /** A PUT that is answered with 400 InvalidParameter, Azure's usual code for a value. */
 export function invalid(path: string, says: string | RegExp, body: unknown, target?: string): Refusal {

@@ -3,8 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
-import { systemClock } from '../../src/base/clock.ts'
-import { runCli } from '../../src/cli/main.ts'
+import { runHere } from '../../src/cli/run-cli.fixture.ts'
 import { fixedVhd } from './vhd.ts'
 import { diskVersion, openWire, vmVersion } from './wire.ts'
 import type { Body, Wire } from './wire.ts'
@@ -34,28 +33,7 @@ suite('refusals of the command line, on a host without QEMU', () => {
     await rm(folder, { recursive: true, force: true })
   })
 
-  const say = async (...args: string[]) => {
-    const said = { out: '', err: '' }
-    const code = await runCli(args, {
-      cwd: folder,
-      environment: {
-        data: wire.server.data,
-        endpoint: undefined,
-        caFile: undefined,
-        token: undefined,
-        subscription: undefined,
-        tenant: undefined,
-        clientId: undefined,
-        clientSecret: undefined,
-      },
-      clock: systemClock,
-      out: { write: (text) => (said.out += text) },
-      err: { write: (text) => (said.err += text) },
-      signal: new AbortController().signal,
-      startServer: () => Promise.reject(new Error('no server is started here')),
-    })
-    return { code, ...said }
-  }
+  const say = (...args: string[]) => runHere(args, { cwd: folder, environment: { data: wire.server.data } })
   const image = ['--resource-group', 'wire', '--gallery', 'g', '--definition', 'd', '--version', '1.0.0']
 
   test('a version, a file or a subscription that is there already is left alone', async () => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { uploadBlob } from '../support/blobs.ts'
 import { armCaller, startGoldleaf } from '../support/goldleaf.ts'
 import type { Answer, RunningGoldleaf, StartOptions } from '../support/goldleaf.ts'
 
@@ -88,16 +89,7 @@ export async function openWire(options: StartOptions = {}): Promise<Wire> {
       const [gallery = '', name = ''] = path.split('/')
       await arm.must('PUT', at(`galleries/${gallery}/images/${name}`), definitionBody(name, properties))
     },
-    async blob(name, bytes) {
-      const uri = `${server.env.httpEndpoint}/blob/wire/vhds/${name}`
-      const answer = await fetch(uri, {
-        method: 'PUT',
-        headers: { authorization: `Bearer ${server.token}`, 'x-ms-blob-type': 'BlockBlob' },
-        body: Buffer.from(bytes),
-      })
-      assert.equal(answer.status, 201, await answer.text())
-      return uri
-    },
+    blob: (name, bytes) => uploadBlob(server, `wire/vhds/${name}`, bytes),
     async publish(path, uri, profile) {
       const [gallery = '', image = '', version = ''] = path.split('/')
       const address = at(`galleries/${gallery}/images/${image}/versions/${version}`)
