@@ -57,17 +57,19 @@ suite('what was read is kept until something is committed', () => {
     assert.equal(await fresh('e', async () => 2), 2)
   })
 
-  test('not more than the limit is kept', async () => {
+  test('not more than the limit is kept: what was asked for longest ago goes', async () => {
     const memo = createReadMemo(database, 1_000)
-    for (const key of ['f', 'g', 'h']) await memo(key, async () => 1)
-    assert.equal(await memo('f', async () => 2), 1)
-    await memo('i', async () => 1)
-    assert.equal(await memo('f', async () => 2), 2)
-    await memo(
-      'large',
-      async () => 1,
-      () => 1_000,
-    )
-    assert.equal(await memo('f', async () => 3), 3)
+    const ask = (key: string, answer: number, size = 0): Promise<number> =>
+      memo(
+        key,
+        async () => answer,
+        () => size,
+      )
+    for (const key of ['f', 'g', 'h']) await ask(key, 1)
+    assert.equal(await ask('f', 2), 1)
+    await ask('i', 1)
+    assert.deepEqual([await ask('f', 2), await ask('h', 2), await ask('g', 2)], [1, 1, 2])
+    await ask('large', 1, 900)
+    assert.deepEqual([await ask('large', 2, 900), await ask('f', 3)], [2, 3])
   })
 })
