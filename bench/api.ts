@@ -1,12 +1,13 @@
 // `npm run bench:api`: requests per second and p99 of the metadata that clients ask for all day, beside OpenStack Glance
-// (Debian's package, its default SQLite and no authentication) on the same machine in the same run; wrk drives both.
-import { spawn, spawnSync } from 'node:child_process'
+// (Debian's package, its default SQLite, one worker and no authentication) on the same machine in the same run; wrk drives
+// both. Ours asks for a token and for the right to read every time.
+import { execFile, spawn, spawnSync } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { parseArgs } from 'node:util'
+import { parseArgs, promisify } from 'node:util'
 import { mapLimit } from '../src/base/map-limit.ts'
 import { armCaller, startGoldleaf } from '../test/support/goldleaf.ts'
 import type { RunningGoldleaf } from '../test/support/goldleaf.ts'
@@ -20,6 +21,8 @@ const { values: options } = parseArgs({
 const durationSeconds = Number(options.seconds ?? 5)
 const many = Number(options.versions ?? 10_000)
 const few = 10
+/** Somebody else changes as many resources a second while the rows that say so are measured. */
+const writesPerSecond = 20
 /** So many of either are listed. */
 const listed = 100
 const connections = 8
@@ -41,8 +44,10 @@ interface Load {
   readonly headers?: Readonly<Record<string, string>>
 }
 
+const run = promisify(execFile)
+
 /** Runs wrk; its script goes through the addresses in turn and counts what was not answered with 2xx. */
-function load({ urls, method = 'GET', body, headers = {} }: Load): Measured {
+async function load({ urls, method = 'GET', body, headers = {} }: Load, seconds = durationSeconds): Promise<Measured> {
   const [first = ''] = urls
   const quote = (text: string): string => `[==[${text}]==]`
   const paths = urls.map((url) => quote(url.slice(new URL(url).origin.length)))
@@ -59,8 +64,7 @@ done = function(summary, latency)
 end
 `,
   )
-  const args = ['-t1', `-c${connections}`, `-d${durationSeconds}s`, '-s', script, first]
-  const { stdout, stderr } = spawnSync('wrk', args, { encoding: 'utf8' })
+  const { stdout, stderr } = await run('wrk', ['-t1', `-c${connections}`, `-d${seconds}s`, '-s', script, first])
   const [, errors, perSecond, p99Ms] = /^RESULT (\d+) ([\d.]+) ([\d.]+)$/m.exec(stdout) ?? []
   if (errors !== '0') throw new Error(`wrk ${first}: ${errors ?? '?'} answers were not 2xx\n${stdout}${stderr}`)
   return { perSecond: Number(perSecond), p99Ms: Number(p99Ms) }
@@ -157,63 +161,103 @@ async function main(): Promise<void> {
   try {
     const ids = await fillGlance('hundred', listed)
     await fillGlance('many', Math.min(many, 1_000))
-    report(server, { small, hundred, large }, ids)
+    await report(server, { few: small, hundred, many: large }, ids)
   } finally {
     peer.kill('SIGTERM')
   }
 }
 
-function report(
-  server: RunningGoldleaf,
-  image: Readonly<Record<'small' | 'hundred' | 'large', string>>,
-  ids: string[],
-): void {
+interface Row {
+  readonly name: string
+  readonly own: Load
+  readonly theirs?: Load
+  readonly withWrites?: boolean
+}
+
+type Images = Readonly<Record<'few' | 'hundred' | 'many', string>>
+
+async function rowsOf(server: RunningGoldleaf, image: Images, ids: readonly string[]): Promise<readonly Row[]> {
   const headers = { authorization: `Bearer ${server.token}`, 'content-type': 'application/json' }
-  const versions = (base: string, count: number): string[] =>
-    [...Array(count).keys()].map((index) => `${base}/versions/1.0.${index}?${apiVersion}`)
+  const versions = (base: string, count: number, from = 0): string[] =>
+    [...Array(count - from).keys()].map((index) => `${base}/versions/1.0.${index + from}?${apiVersion}`)
+  const page = (base: string): Load => ({ urls: [`${base}/versions?${apiVersion}`], headers })
   const latest = (base: string): Load => ({
     urls: [`${base}/resolveLatest?${apiVersion}`],
     method: 'POST',
     body: '{"location":"westeurope"}',
     headers,
   })
+  const get = { urls: versions(image.hundred, listed), headers }
   const glanceImages = ids.map((id) => `${glance}/v2/images/${id}`)
-  const rows: readonly (readonly [string, Load, Load | undefined])[] = [
-    ['GET of a version', { urls: versions(image.hundred, listed), headers }, { urls: glanceImages }],
-    [
-      `list of ${listed} (a page)`,
-      { urls: [`${image.hundred}/versions?${apiVersion}`], headers },
-      { urls: [`${glance}/v2/images?name=hundred&limit=50`] },
-    ],
-    [
-      'PATCH of a version’s tags',
-      // Over all of them: a version that is being updated refuses the next PATCH until it is done.
-      { urls: versions(image.large, many), method: 'PATCH', body: '{"tags":{"a":"b"}}', headers },
-      { urls: glanceImages.map((url) => `${url}/tags/a`), method: 'PUT' },
-    ],
-    [`latest among ${few}`, latest(image.small), undefined],
-    [
-      `latest among ${many}`,
-      latest(image.large),
-      { urls: [`${glance}/v2/images?name=many&sort=created_at:desc&limit=1`] },
-    ],
-    [`GET of a version among ${few}`, { urls: versions(image.small, few), headers }, undefined],
-    [`GET of a version among ${many}`, { urls: versions(image.large, many), headers }, undefined],
-    [`first page of a list of ${few}`, { urls: [`${image.small}/versions?${apiVersion}`], headers }, undefined],
-    [`first page of a list of ${many}`, { urls: [`${image.large}/versions?${apiVersion}`], headers }, undefined],
+  const glancePage = { urls: [`${glance}/v2/images?name=hundred&limit=50`] }
+  // All but the first have the same body: they were made from it.
+  const [, second = ''] = get.urls
+  const before = (await (await fetch(second, { headers })).json()) as object
+  const tagged = JSON.stringify({ ...before, tags: { a: 'b' } })
+  return [
+    { name: 'GET of a version', own: get, theirs: { urls: glanceImages } },
+    { name: 'list of 100, a page of 50', own: page(image.hundred), theirs: glancePage },
+    {
+      name: 'PUT of a version’s tags',
+      own: { urls: versions(image.hundred, listed, 1), method: 'PUT', body: tagged, headers },
+      theirs: { urls: glanceImages.map((url) => `${url}/tags/a`), method: 'PUT' },
+    },
+    { name: `GET, ${writesPerSecond} writes/s beside`, own: get, withWrites: true },
+    { name: `list, ${writesPerSecond} writes/s beside`, own: page(image.hundred), withWrites: true },
+    { name: `latest among ${few}`, own: latest(image.few) },
+    {
+      name: `latest among ${many}`,
+      own: latest(image.many),
+      theirs: { urls: [`${glance}/v2/images?name=many&sort=created_at:desc&limit=1`] },
+    },
+    { name: `GET among ${few}`, own: { urls: versions(image.few, few), headers } },
+    { name: `GET among ${many}`, own: { urls: versions(image.many, many), headers } },
+    { name: `a page among ${listed}`, own: page(image.hundred) },
+    { name: `a page among ${many}`, own: page(image.many) },
   ]
-  const results: Record<string, { goldleaf: Measured; glance: Measured | undefined }> = {}
-  for (const [name, own, theirs] of rows) {
-    const goldleaf = load(own)
-    const measured = theirs && load(theirs)
-    results[name] = { goldleaf, glance: measured }
-    const beside =
-      measured === undefined
-        ? ''
-        : `  Glance ${measured.perSecond.toFixed(0)}/s, p99 ${measured.p99Ms.toFixed(1)} ms: ${(goldleaf.perSecond / measured.perSecond).toFixed(1)} times`
+}
+
+/** Changes the tags of a group until it is told to stop. */
+async function keepWriting(server: RunningGoldleaf, signal: AbortSignal): Promise<void> {
+  const arm = armCaller(server)
+  const group = `/subscriptions/${server.env.subscriptionId}/resourceGroups/beside?api-version=2021-04-01`
+  for (let at = 0; !signal.aborted; at++) {
+    await arm.must('PUT', group, { location: 'westeurope', tags: { at: String(at) } })
+    await sleep(1_000 / writesPerSecond)
+  }
+}
+
+async function measure(server: RunningGoldleaf, { own, theirs, withWrites = false }: Row) {
+  const stop = new AbortController()
+  const writing = withWrites ? keepWriting(server, stop.signal) : undefined
+  // The code that answers is compiled by then.
+  await load(own, 1)
+  const goldleaf = await load(own)
+  stop.abort()
+  await writing
+  return { goldleaf, glance: theirs && (await load(theirs)) }
+}
+
+async function report(server: RunningGoldleaf, image: Images, ids: readonly string[]): Promise<void> {
+  const results: Record<string, Awaited<ReturnType<typeof measure>>> = {}
+  for (const row of await rowsOf(server, image, ids)) {
+    const result = await measure(server, row)
+    const { goldleaf, glance: peer } = result
+    results[row.name] = result
+    const ratio = peer && (goldleaf.perSecond / peer.perSecond).toFixed(1)
+    const beside = peer && `  Glance ${peer.perSecond.toFixed(0)}/s, p99 ${peer.p99Ms.toFixed(1)} ms: ${ratio} times`
     process.stdout.write(
-      `${name.padEnd(36)} ${goldleaf.perSecond.toFixed(0).padStart(7)}/s  p99 ${goldleaf.p99Ms.toFixed(1).padStart(6)} ms${beside}\n`,
+      `${row.name.padEnd(30)} ${goldleaf.perSecond.toFixed(0).padStart(7)}/s  p99 ${goldleaf.p99Ms.toFixed(1).padStart(6)} ms${beside ?? ''}\n`,
     )
+  }
+  const p99Of = (name: string): number => results[name]?.goldleaf.p99Ms ?? Number.NaN
+  for (const [what, small] of [
+    ['latest', few],
+    ['GET', few],
+    ['a page', listed],
+  ] as const) {
+    const ratio = p99Of(`${what} among ${many}`) / p99Of(`${what} among ${small}`)
+    process.stdout.write(`p99 of ${what} among ${many}: ${ratio.toFixed(2)} times that among ${small}\n`)
   }
   if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(results, undefined, 2)}\n`)
 }
