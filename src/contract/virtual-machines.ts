@@ -37,9 +37,9 @@ export const imageReference = part(
     offer: text({ createOnly: true, anyCase: true }),
     sku: text({ createOnly: true, anyCase: true }),
     version: text({ createOnly: true, anyCase: true }),
-    exactVersion: text({ since: '2018-04-01', readOnly: true }),
+    exactVersion: text({ since: '2019-12-01', readOnly: true }),
     sharedGalleryImageId: text({ since: '2021-07-01', createOnly: true, anyCase: true }),
-    communityGalleryImageId: text({ since: '2022-03-01', createOnly: true, anyCase: true }),
+    communityGalleryImageId: text({ since: '2021-11-01', createOnly: true, anyCase: true }),
   },
   { kept: true },
 )
