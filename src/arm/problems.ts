@@ -75,6 +75,11 @@ export const armProblems = defineProblems({
     say: (f: { most: number }) =>
       `The header 'x-ms-authorization-auxiliary' has more than ${f.most} tokens. Send those of the tenants that are needed.`,
   },
+  EntityNameMismatch: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: () => 'Entity name does not match the name in the request URL.',
+  },
   InvalidResourceName: {
     kind: 'invalid',
     say: (f: { name: string }) =>

@@ -13,6 +13,11 @@ const groups: readonly (readonly [method: string, path: string, group: string | 
   ['POST', `${base}/galleries/a/share`, 'PostShareGallery'],
   ['POST', `${base}/galleries/a/images/b/versions/c/verify`, undefined],
   ['GET', `${base}/galleries/a/applications/b`, undefined],
+  [
+    'GET',
+    `${base}/galleries/a/softDeletedArtifactTypes/Images/artifacts/b/versions`,
+    'ListSoftDeletedResourcesInGallery',
+  ],
   ['GET', '/subscriptions/s/providers/Microsoft.Compute/locations/eastus/capsOperations/x', 'GetOperationStatus'],
   ['GET', '/subscriptions/s/resourceGroups/g', undefined],
 ]

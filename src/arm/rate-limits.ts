@@ -30,6 +30,7 @@ const computeGroups: Readonly<Record<string, readonly [in3Min: number, in30Min: 
   GetGalleryImageVersion: [2_000, 10_000],
   DeleteGalleryImageVersion: [150, 1_000],
   PostShareGallery: [10, 60],
+  ListSoftDeletedResourcesInGallery: [1_500, 10_000],
   GetOperationStatus: [5_000, 15_000],
 }
 
@@ -135,6 +136,7 @@ export function computeGroupOf(method: string, path: string): string | undefined
   const segments = after.split(/\/+/)
   const types = segments.filter((_, index) => index % 2 === 0).map((type) => type.toLowerCase())
   if (types[0] === 'locations') return types[1]?.endsWith('operations') ? 'GetOperationStatus' : undefined
+  if (types[1] === 'softdeletedartifacttypes') return 'ListSoftDeletedResourcesInGallery'
   const what = ['galleries', 'images', 'versions'].findLastIndex((type, index) => types[index] === type)
   const name = ['Gallery', 'GalleryImage', 'GalleryImageVersion'][what]
   if (types[0] !== 'galleries' || name === undefined) return undefined

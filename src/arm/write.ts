@@ -1,3 +1,4 @@
+import { isJsonObject } from '../base/json.ts'
 import { randomUuid } from '../base/random.ts'
 import { draftOfPatch, draftOfPut } from '../contract/draft.ts'
 import { permissionOf } from '../contract/permissions.ts'
@@ -56,6 +57,7 @@ async function writeOnce(engine: Engine, call: Call, target: Target, context: Re
   await checkParent(engine, target, (key) => findResource(engine.db, key))
   if (before) await checkIdle(engine, target, before, method)
   else checkName(target)
+  checkNameOfBody(call, target)
   const draft = draftOf(engine, call, target, before, method)
   const kind = before ? 'update' : 'create'
   let change: Change = { kind, id, before, after: draft, method, recalled: recalled !== undefined }
@@ -186,6 +188,13 @@ function spaced(errorName: string): string {
 function checkName(target: Target): void {
   const problem = target.type.name.check(target.id.name, target.id.names.join('/'))
   if (problem) throw problem
+}
+
+function checkNameOfBody({ body }: Call, { type, id }: Target): void {
+  if (type.checksName !== true || !isJsonObject(body)) return
+  const { name } = body
+  if (typeof name !== 'string' || name === '' || name.toLowerCase() === id.name.toLowerCase()) return
+  throw armProblems.EntityNameMismatch({}, { target: 'name' })
 }
 
 function nextRow(call: Call, target: Target, change: Change, isWorking: boolean): Resource {

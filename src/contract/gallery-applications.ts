@@ -76,6 +76,8 @@ export type GalleryApplicationVersionProperties = Static<typeof galleryApplicati
 const artifact = {
   ...galleryArtifact,
   patchSince: galleryPatchSince,
+  // D-VMAPP has the error, among those of publishing.
+  checksName: true,
 } as const satisfies Partial<ResourceTypeDeclaration>
 
 export const galleryApplications: ResourceTypeDeclaration = {

@@ -135,6 +135,8 @@ export interface ResourceTypeDeclaration {
   /** Where it can be listed besides under its parent (or resource group). */
   readonly listInSubscription: boolean
   readonly actions: readonly ActionDeclaration[]
+  /** A `name` in a request's body must be that of the address; elsewhere it says nothing. */
+  readonly checksName?: boolean
   /** Azure shows no provisioningState for this type. */
   readonly stateless?: boolean
   /** Has `location` and `tags`. */

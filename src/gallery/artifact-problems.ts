@@ -5,13 +5,18 @@ export const artifactProblems = defineProblems({
   ArtifactEmpty: {
     kind: 'invalid',
     code: 'InvalidParameter',
-    say: (f: { uri: string }) => `The blob '${f.uri}' is empty. Upload the file, then send the request again.`,
+    say: (f: { uri: string }) => `The blob referenced by source uri ${f.uri} is empty.`,
+  },
+  ArtifactNotEncrypted: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: (f: { what: string }) => `${f.what} resources currently do not support encryption.`,
   },
   ArtifactTooLarge: {
     kind: 'invalid',
     code: 'InvalidParameter',
     say: (f: { uri: string; sizeBytes: number; maximumBytes: number }) =>
-      `The blob '${f.uri}' is too large: size = ${f.sizeBytes}. The maximum blob size allowed is '${sizeText(f.maximumBytes)}'.`,
+      `The blob referenced by source uri ${f.uri} is too large: size = ${f.sizeBytes}. The maximum blob size allowed is '${sizeText(f.maximumBytes)}'.`,
   },
   ArtifactNotShallow: {
     kind: 'invalid',

@@ -9,6 +9,7 @@ import { lockResource } from '../resources/resource.rows.ts'
 import type { Draft } from '../resources/resource.ts'
 import { vaultOf } from '../store/vault.ts'
 import type { FindVault, PublishingProfile } from './placement.ts'
+import { artifactProblems } from './artifact-problems.ts'
 import { galleryProblems } from './problems.ts'
 import { osDiskLun, type Replica } from './replica.rows.ts'
 import { versionProperties } from './version-properties.ts'
@@ -54,8 +55,12 @@ export function checkEncryption(profile: PublishingProfile, profilePath: string,
   for (const { name: region = '', encryption, member } of places) {
     const target = `${profilePath}.${member}.encryption`
     const isRegion = takesKeys && member === 'targetRegions'
-    if (encryption && namesKeys(encryption, isRegion))
-      throw galleryProblems.EncryptionNotSupported({ region }, { target })
+    const isRefused = encryption !== undefined && namesKeys(encryption, isRegion)
+    // `galleryApplicationVersion` -> `Gallery application version`
+    const what = profilePath.split('.', 1)[0]?.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`) ?? ''
+    if (isRefused && !takesKeys)
+      throw artifactProblems.ArtifactNotEncrypted({ what: what.replace(/^g/, 'G') }, { target })
+    if (isRefused) throw galleryProblems.EncryptionNotSupported({ region }, { target })
     const type = encryption?.osDiskImage?.securityProfile?.confidentialVMEncryptionType
     if (type !== undefined) throw galleryProblems.ConfidentialNotSupported({ region, type }, { target })
   }

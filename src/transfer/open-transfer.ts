@@ -145,7 +145,8 @@ async function findFile(
   const where = await readSourceUri(uri, baseUrls, findAccountOfHost)
   if (where.kind === 'push') throw transferProblems.SourceUriInvalid({ reason: 'a push holds a disk, not a file.' })
   const upload = await findUploadByAddress(db, 'blob', where.address)
-  if (!upload || upload.state !== 'complete') throw transferProblems.BlobNotFound({ name: where.name })
+  if (!upload || upload.state !== 'complete')
+    throw transferProblems.SourceFileNotFound({ uri: uri.split('?', 1)[0] ?? uri })
   const { sizeBytes, subscriptionId } = upload
   return { path: area.files.dataPath(upload.id), sizeBytes, subscriptionId }
 }

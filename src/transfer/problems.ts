@@ -139,11 +139,16 @@ export const transferProblems = defineProblems({
     say: (f: { name: string }) =>
       `Push '${f.name}' is not finished yet. Let the client finish it, then use its address.`,
   },
+  SourceFileNotFound: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: (f: { uri: string }) => `The blob referenced by source uri ${f.uri} does not exist.`,
+  },
   SourceUriNotSupported: {
     kind: 'invalid',
     code: 'InvalidParameter',
     say: (f: { host: string }) =>
-      `The source uri points to '${f.host}'. Fetching bytes from other hosts is not supported: upload the VHD to this server's /blob area first and give that address.`,
+      `The source uri points to '${f.host}'. Fetching bytes from other hosts is not supported: upload the file to this server's /blob area first and give that address.`,
   },
   SourceUriInvalid: {
     kind: 'invalid',

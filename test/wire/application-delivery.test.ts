@@ -194,7 +194,7 @@ suite('applications of a virtual machine', { timeout: 240_000 }, () => {
       ),
       wish({ packageReferenceId: reference('other/versions/1.0.0') }, 400, 'InvalidParameter', /is for Windows/),
       wish({ enableAutomaticUpgrade: true }, 400, 'BadRequest', /enableAutomaticUpgrade/),
-      wish({ configurationReference: `${extra}.gone` }, 404, 'BlobNotFound', /./),
+      wish({ configurationReference: `${extra}.gone` }, 400, 'InvalidParameter', /\.gone does not exist\.$/),
     ]
     for (const one of refused) await assertRefused(wire, one)
     await checkProfiles()

@@ -140,10 +140,8 @@ suite('the other artifacts of a gallery', { timeout: 120_000 }, () => {
       {
         ...base,
         why: 'no package',
-        body: version({ source: { mediaLink: `${mediaLink}.gone` } }),
-        status: 404,
-        code: 'BlobNotFound',
-        says: /./,
+        body: version({ source: { mediaLink: `${mediaLink}.gone?sig=secret` } }),
+        says: `The blob referenced by source uri ${mediaLink}.gone does not exist.`,
       },
       {
         ...base,
@@ -151,7 +149,26 @@ suite('the other artifacts of a gallery', { timeout: 120_000 }, () => {
         body: version({ source: { mediaLink: 'https://acct.blob.core.windows.net/c/tool.zip' } }),
         says: /points to 'acct\.blob\.core\.windows\.net/,
       },
-      { ...base, why: 'an empty package', body: version({ source: { mediaLink: empty } }), says: /empty' is empty/ },
+      {
+        ...base,
+        why: 'an empty package',
+        body: version({ source: { mediaLink: empty } }),
+        says: `The blob referenced by source uri ${empty} is empty.`,
+      },
+      {
+        ...base,
+        why: 'keys',
+        body: version({
+          targetRegions: [{ name: 'westeurope', encryption: { osDiskImage: { diskEncryptionSetId: '/x' } } }],
+        }),
+        says: 'Gallery application version resources currently do not support encryption.',
+      },
+      {
+        ...base,
+        why: 'the name of another version',
+        body: { ...version(), name: '2.0.1' },
+        says: 'Entity name does not match the name in the request URL.',
+      },
       {
         ...base,
         why: 'eleven replicas',
