@@ -108,6 +108,6 @@ async function checkTenant(deps: AccessParts, caller: CallerFacts, scope: string
   if (subscription.tenantId !== caller.tenantId) throw wrongTenant(deps, caller, subscription.tenantId)
 }
 
-export function wrongTenant(deps: AccessDependencies, caller: CallerFacts, tenantId: string): Problem {
+function wrongTenant(deps: AccessDependencies, caller: CallerFacts, tenantId: string): Problem {
   return accessProblems.WrongTenant({ issuer: deps.issuerOf(caller.tenantId), expected: deps.issuerOf(tenantId) })
 }

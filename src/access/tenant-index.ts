@@ -54,7 +54,7 @@ export function buildIndex(facts: TenantFacts): TenantIndex {
  * Every scope whose assignments hold at `key`, nearest first: the ids above it, then the management groups of its
  * subscription, the tenant's root group (named like the tenant), the root.
  */
-export function scopesAbove(index: TenantIndex, key: string): readonly string[] {
+function scopesAbove(index: TenantIndex, key: string): readonly string[] {
   const above = ancestorKeys(key)
   const subscriptionId = findSubscriptionId(key)
   const ownGroup = findManagementGroupKey(key)

@@ -62,7 +62,7 @@ function targetOf(type: ResourceTypeDeclaration, subscriptionId: string, call: C
   return { type, id, parentKey: parentKey(id), ...group }
 }
 
-export function subscriptionKey({ subscriptionId }: { readonly subscriptionId: string }): string {
+function subscriptionKey({ subscriptionId }: { readonly subscriptionId: string }): string {
   return `/subscriptions/${subscriptionId}`.toLowerCase()
 }
 

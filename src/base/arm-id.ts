@@ -42,7 +42,7 @@ export function findArmId(text: string): ArmId | undefined {
   }
 }
 
-export function armKey(id: string): string {
+function armKey(id: string): string {
   return id.toLowerCase()
 }
 

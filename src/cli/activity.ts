@@ -43,7 +43,7 @@ export function addActivityCommands(program: Command, context: CliContext): void
 }
 
 /** `goldleaf activity list`. */
-export async function listActivity(context: CliContext, flags: ActivityFlags): Promise<void> {
+async function listActivity(context: CliContext, flags: ActivityFlags): Promise<void> {
   const nowMs = systemClock.now()
   const filter = activityFilter(flags, nowMs)
   const most = Number(flags.max)
@@ -61,7 +61,7 @@ export async function listActivity(context: CliContext, flags: ActivityFlags): P
 }
 
 /** The `$filter` of the flags. Throws UsageWrong for an offset that is none. */
-export function activityFilter(flags: Omit<ActivityFlags, 'max'>, nowMs: number): string {
+function activityFilter(flags: Omit<ActivityFlags, 'max'>, nowMs: number): string {
   const [, count, unit] = /^(\d{1,6})([mhd])$/.exec(flags.offset) ?? []
   const stepMs = unitMs[unit ?? '']
   if (stepMs === undefined)

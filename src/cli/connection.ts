@@ -85,7 +85,7 @@ interface Credentials {
 }
 
 /** Signs in with client credentials and keeps the token while it is good. */
-export function createTokenSource(
+function createTokenSource(
   context: CliContext,
   endpoint: string,
   transport: Transport,

@@ -10,7 +10,7 @@ import { printJson, printList } from './tenant.ts'
 import type { ListFlags } from './tenant.ts'
 
 /** Users, groups and applications of a tenant, through Microsoft Graph. */
-export async function openGraph(context: CliContext, flags: ConnectionFlags): Promise<JsonCaller> {
+async function openGraph(context: CliContext, flags: ConnectionFlags): Promise<JsonCaller> {
   return openCaller(await reach(context, flags), '/v1.0', context.signal)
 }
 

@@ -73,7 +73,7 @@ export async function pullImage(options: PullImageOptions): Promise<PulledImage>
 }
 
 /** `/disk/{region}/{class}/{root}.{vhd|raw}`: the signature of that address also permits the frames of that disk. */
-export function parseDiskAddress(address: string): DiskSource {
+function parseDiskAddress(address: string): DiskSource {
   const url = URL.parse(address)
   const match = /^\/disk\/([^/]+)\/([^/]+)\/([0-9a-f]{64})\.(?:vhd|raw)$/.exec(url?.pathname ?? '')
   const [, region, storageClass, root] = match ?? []

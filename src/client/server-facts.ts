@@ -6,7 +6,7 @@ import { Value } from 'typebox/value'
  * What a running server tells the clients of its own machine, in `<data>/server.json`: where it listens and how to sign
  * in. It holds no secret: `clientSecretFile` is readable by the server's user only.
  */
-export const serverFactsSchema = Type.Object({
+const serverFactsSchema = Type.Object({
   pid: Type.Integer(),
   /** Tells the process from a later one of the same id; empty where the system does not say. */
   processMark: Type.String(),

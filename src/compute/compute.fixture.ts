@@ -74,7 +74,7 @@ export function fakeProvider(): FakeProvider {
 }
 
 /** An upload area of plain files: `upload` puts the bytes where a client would. */
-export function fakeDiskBytes(folder: string) {
+function fakeDiskBytes(folder: string) {
   const uploads = new Map<string, { readonly path: string; state: 'open' | 'complete' }>()
   const revoked: string[] = []
   const pathOf = (key: string): string => join(folder, `upload-${key.replaceAll('/', '-')}`)

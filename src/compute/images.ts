@@ -213,7 +213,7 @@ export async function resolveManagedImage(
   }
 }
 
-export function imageDisks(image: Resource): ResolvedDisk[] {
+function imageDisks(image: Resource): ResolvedDisk[] {
   const { storageProfile } = imagePropertiesOf(image)
   return findImageFacts(image).disks.flatMap(({ lun, bytes }): ResolvedDisk[] => {
     if (!bytes) return []

@@ -18,7 +18,7 @@ const displayStatus = {
 export type PowerWord = keyof typeof displayStatus
 
 /** What a machine really does, told from its process, and from what was last asked of it where there is none. */
-export function powerWord(facts: VmFacts, state: VmState, isAtWork: boolean): PowerWord {
+function powerWord(facts: VmFacts, state: VmState, isAtWork: boolean): PowerWord {
   if (state === 'running') return 'running'
   if (state === 'stopping') return facts.power === 'deallocated' ? 'deallocating' : 'stopping'
   if (facts.power === 'deallocated') return 'deallocated'

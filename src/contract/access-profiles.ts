@@ -7,7 +7,7 @@ import type { ResourceTypeDeclaration } from './resource-type.ts'
 import { date, flag, list, mapOf, needOneOf, needText, part, text } from './schema.ts'
 
 /** Who inside a machine may ask the host's endpoints for what (contract.md 7b). */
-export const accessProfileProperties = Type.Object({
+const accessProfileProperties = Type.Object({
   description: text(),
   osType: needOneOf(['Windows', 'Linux'], { createOnly: true }),
   applicableHostEndpoint: needOneOf(['WireServer', 'IMDS'], { createOnly: true }),
@@ -17,7 +17,7 @@ export type AccessProfileProperties = Static<typeof accessProfileProperties>
 const needTexts = () => Type.Array(Type.String())
 const named = (what: string) => ({ key: 'name', duplicates: `Duplicate names are not allowed in ${what}.` })
 
-export const accessRules = part(
+const accessRules = part(
   {
     privileges: list(
       Type.Object({ name: needText(), path: needText(), queryParameters: mapOf(Type.String()) }),
@@ -40,7 +40,7 @@ export const accessRules = part(
 )
 export type AccessRules = Static<typeof accessRules>
 
-export const accessProfileVersionProperties = Type.Object({
+const accessProfileVersionProperties = Type.Object({
   mode: needOneOf(['Audit', 'Enforce', 'Disabled'], { createOnly: true }),
   defaultAccess: needOneOf(['Allow', 'Deny'], { createOnly: true }),
   rules: accessRules,

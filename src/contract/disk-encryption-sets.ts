@@ -13,7 +13,7 @@ const keyMembers = {
   keyUrl: needText(),
 }
 
-export const diskEncryptionSetProperties = Type.Object({
+const diskEncryptionSetProperties = Type.Object({
   encryptionType: oneOf(
     [
       'EncryptionAtRestWithCustomerKey',

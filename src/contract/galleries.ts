@@ -13,7 +13,7 @@ const regionalSharingStatus = Type.Object({
 
 const sharingGroup = Type.Object({ type: oneOf(['Subscriptions', 'AADTenants']), ids: texts() })
 
-export const galleryProperties = Type.Object({
+const galleryProperties = Type.Object({
   description: text(),
   // `identifier: {}` comes from PowerShell and az: its only member is ours to write.
   identifier: part({ uniqueName: text({ readOnly: true }) }, { kept: true }),

@@ -37,14 +37,14 @@ const customActions = list(customAction, {
   duplicates: 'Duplicate names are not allowed in customActions.',
 })
 
-export const galleryApplicationProperties = Type.Object({
+const galleryApplicationProperties = Type.Object({
   ...definitionTexts,
   supportedOSType: needOneOf(['Windows', 'Linux'], { createOnly: true }),
   customActions,
 })
 export type GalleryApplicationProperties = Static<typeof galleryApplicationProperties>
 
-export const galleryApplicationVersionProperties = Type.Object({
+const galleryApplicationVersionProperties = Type.Object({
   publishingProfile: Type.Object({
     ...publishingMembers,
     source: Type.Object({

@@ -23,7 +23,7 @@ const objectAt = (parent: JsonObject, name: string): JsonObject => {
  * The storage class of a region's replicas where the request names none, neither for the region nor for all.
  * `strategy` is what the request says; without one, the api-version decides.
  */
-export function defaultStorageClass(
+function defaultStorageClass(
   region: Pick<Region, 'zones'>,
   apiVersion: string,
   strategy: string | undefined,

@@ -76,7 +76,7 @@ const uefiSettings = part(
   { createOnly: true, onDemand: 'UefiSettings' },
 )
 
-export const galleryImageVersionProperties = Type.Object({
+const galleryImageVersionProperties = Type.Object({
   publishingProfile,
   storageProfile,
   replicationStatus,

@@ -13,12 +13,12 @@ import { galleryScriptNameRule, scriptVersionNameRule } from './names.ts'
 import type { ResourceTypeDeclaration } from './resource-type.ts'
 import { flag, list, needOneOf, needText, oneOf, text, texts } from './schema.ts'
 
-export const galleryScriptProperties = Type.Object({
+const galleryScriptProperties = Type.Object({
   ...definitionTexts,
   supportedOSType: needOneOf(['Windows', 'Linux'], { createOnly: true }),
 })
 
-export const galleryScriptParameter = Type.Object({
+const galleryScriptParameter = Type.Object({
   name: needText(),
   required: flag(),
   type: oneOf(['String', 'Int', 'Double', 'Boolean', 'Enum']),
@@ -30,7 +30,7 @@ export const galleryScriptParameter = Type.Object({
 })
 export type GalleryScriptParameter = Static<typeof galleryScriptParameter>
 
-export const galleryScriptVersionProperties = Type.Object({
+const galleryScriptVersionProperties = Type.Object({
   publishingProfile: Type.Object({
     ...publishingMembers,
     source: Type.Object({

@@ -33,7 +33,7 @@ const diskMembers = {
   diskEncryptionSet: reference('2019-07-01'),
 }
 
-export const imageProperties = Type.Object({
+const imageProperties = Type.Object({
   sourceVirtualMachine: reference(),
   storageProfile: part(
     {

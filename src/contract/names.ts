@@ -163,7 +163,7 @@ export const resourceGroupNameRule: NameRule = {
 export type VersionNumbers = readonly [major: number, minor: number, patch: number]
 
 /** The three numbers of a version's name; undefined if it is not one. */
-export function findVersionNumbers(name: string): VersionNumbers | undefined {
+function findVersionNumbers(name: string): VersionNumbers | undefined {
   const match = versionPattern.exec(name)
   if (match === null) return undefined
   const [major, minor, patch] = match.slice(1).map(Number)

@@ -5,7 +5,7 @@ import { resourceGroupNameRule } from './names.ts'
 import type { ResourceTypeDeclaration } from './resource-type.ts'
 import { text } from './schema.ts'
 
-export const resourceGroupProperties = Type.Object({})
+const resourceGroupProperties = Type.Object({})
 
 export const resourceGroupType = 'Microsoft.Resources/resourceGroups'
 

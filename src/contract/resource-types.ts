@@ -43,12 +43,3 @@ const byType = new Map(resourceTypes.map((declaration) => [declaration.type.toLo
 export function findResourceType(type: string): ResourceTypeDeclaration | undefined {
   return byType.get(type.toLowerCase())
 }
-
-/** The types directly below one: `galleries` -> `galleries/images`. */
-export function childTypesOf(type: string): readonly ResourceTypeDeclaration[] {
-  const prefix = `${type.toLowerCase()}/`
-  return resourceTypes.filter((declaration) => {
-    const below = declaration.type.toLowerCase()
-    return below.startsWith(prefix) && !below.slice(prefix.length).includes('/')
-  })
-}

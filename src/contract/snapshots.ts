@@ -8,7 +8,7 @@ import { anyJson, flag, text } from './schema.ts'
 
 const type = 'Microsoft.Compute/snapshots'
 
-export const snapshotProperties = Type.Object({
+const snapshotProperties = Type.Object({
   ...commonDiskMembers,
   incremental: flag({ since: '2019-03-01', createOnly: true, defaults: [{ value: false }] }),
   incrementalSnapshotFamilyId: text({ since: '2021-12-01', readOnly: true }),

@@ -4,7 +4,7 @@ import { userAssignedIdentityNameRule } from './names.ts'
 import type { ResourceTypeDeclaration } from './resource-type.ts'
 import { oneOf, text } from './schema.ts'
 
-export const userAssignedIdentityApiVersions = [
+const userAssignedIdentityApiVersions = [
   '2015-08-31-preview',
   '2018-11-30',
   '2021-09-30-preview',
@@ -15,7 +15,7 @@ export const userAssignedIdentityApiVersions = [
   '2025-01-31-preview',
 ] as const
 
-export const userAssignedIdentityProperties = Type.Object({
+const userAssignedIdentityProperties = Type.Object({
   tenantId: text({ readOnly: true }),
   principalId: text({ readOnly: true }),
   clientId: text({ readOnly: true }),

@@ -100,7 +100,7 @@ const osProfile = part(
   { ...open, kept: true },
 )
 
-export const virtualMachineProperties = Type.Object(
+const virtualMachineProperties = Type.Object(
   {
     hardwareProfile: part({ vmSize: text({ anyCase: true, kept: true }) }, { ...open, kept: true }),
     storageProfile: part(

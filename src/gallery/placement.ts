@@ -28,7 +28,7 @@ export interface WantedCopies {
  * The store that keeps what an API word names: PremiumV2_LRS, a class of "direct drive" replicas, is ready to map like
  * Premium_LRS; StandardSSD_LRS, a class of edge zones, is kept like Standard_LRS. Undefined: no class.
  */
-export function storeClassOf(word: string): PlainStorageClass | undefined {
+function storeClassOf(word: string): PlainStorageClass | undefined {
   if (word === 'PremiumV2_LRS') return 'Premium_LRS'
   if (word === 'StandardSSD_LRS') return 'Standard_LRS'
   return isStorageClass(word) ? word : undefined

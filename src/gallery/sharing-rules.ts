@@ -20,7 +20,7 @@ const publicPrefix = /^[A-Za-z0-9][A-Za-z0-9._-]{0,49}$/
 /** What everyone is told of who publishes: all of it is needed. */
 const communityMembers = ['publisherUri', 'publisherContact', 'eula', 'publicNamePrefix'] as const
 
-export function permissionsOf(properties: GalleryProperties): Permissions {
+function permissionsOf(properties: GalleryProperties): Permissions {
   return properties.sharingProfile?.permissions ?? 'Private'
 }
 

@@ -14,7 +14,7 @@ const dayMs = 86_400_000
  * What stands in a policy where nothing is said: 7 days up to 2025-12-03 (the documentation), 31 and 8 from 2026-03-03 on
  * (recording R3), when the members came.
  */
-export function defaultPolicy(apiVersion: string): SoftDeletePolicy {
+function defaultPolicy(apiVersion: string): SoftDeletePolicy {
   return apiVersion < '2026-03-03' ? { retentionDays: 7, graceDays: 0 } : { retentionDays: 31, graceDays: 8 }
 }
 

@@ -42,7 +42,7 @@ export function toErrorBody(record: ProblemRecord): ErrorBody {
 }
 
 /** Azure's envelope (behaviour.md A): `{"error":{"code","message","target","details"}}`. */
-export function toErrorEnvelope(record: ProblemRecord): { readonly error: ErrorBody } {
+function toErrorEnvelope(record: ProblemRecord): { readonly error: ErrorBody } {
   return { error: toErrorBody(record) }
 }
 

@@ -60,7 +60,7 @@ export async function findClient(directory: Directory, clientId: string): Promis
   }
 }
 
-export function unknownClient(clientId: string, authority: Authority): SignInError {
+function unknownClient(clientId: string, authority: Authority): SignInError {
   return new SignInError(
     400,
     'unauthorized_client',

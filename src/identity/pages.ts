@@ -17,7 +17,7 @@ code { font-size: 1.25rem; letter-spacing: .1em }
 `
 const styleHash = createHash('sha256').update(style).digest('base64')
 
-export function escapeHtml(text: string): string {
+function escapeHtml(text: string): string {
   return text.replaceAll(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`)
 }
 

@@ -1,7 +1,7 @@
 import { keyProblems } from './problems.ts'
 
 /** The name under which this server's own key folder is addressed; nobody looks it up. */
-export const ownKeyHost = 'keys.goldleaf'
+const ownKeyHost = 'keys.goldleaf'
 
 /**
  * The name of a key in the folder (`{name}` or `{name}.{version}`; in front of it, where the folder stands for a vault,

@@ -16,7 +16,7 @@ export interface UserAssigned {
   readonly clientId: string | undefined
 }
 
-export const noIdentity: IdentityFacts = { hasSystem: false, principalId: undefined, hasUsers: false, users: [] }
+const noIdentity: IdentityFacts = { hasSystem: false, principalId: undefined, hasUsers: false, users: [] }
 
 export function readIdentity(envelope: JsonObject | undefined): IdentityFacts {
   const identity = envelope?.['identity']

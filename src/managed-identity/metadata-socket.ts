@@ -74,7 +74,7 @@ function bodyLength(request: MetadataRequest | undefined): number {
 }
 
 /** Reads the head of a request; what came before its first line belongs to a conversation that was broken off. */
-export function parseHead(head: string): MetadataRequest | undefined {
+function parseHead(head: string): MetadataRequest | undefined {
   const start = head.search(/(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) \S+ HTTP\/1\.[01](?:\r\n|$)/)
   if (start < 0 || head.length > longestHead) return undefined
   const [first = '', ...lines] = head.slice(start).split('\r\n')

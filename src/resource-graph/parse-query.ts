@@ -6,7 +6,7 @@ export interface Query {
   readonly steps: readonly Step[]
 }
 
-export const tableNames = ['resources', 'resourcecontainers', 'communitygalleryresources'] as const
+const tableNames = ['resources', 'resourcecontainers', 'communitygalleryresources'] as const
 export type TableName = (typeof tableNames)[number]
 
 export type Step =

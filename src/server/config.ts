@@ -96,7 +96,7 @@ const sharing = { sharedSubscriptions: 30, sharedTenants: 5 }
 const machines = { virtualMachines: 25_000, cores: 25_000, disks: 50_000, snapshots: 50_000 }
 
 /** Azure's limits of three times; `today` is the default. `2020` is what the 2020 documentation states. */
-export const limitProfiles: Readonly<Record<'today' | '2020' | 'preview', Limits>> = {
+const limitProfiles: Readonly<Record<'today' | '2020' | 'preview', Limits>> = {
   today: {
     galleries: 100,
     imageDefinitions: 1_000,

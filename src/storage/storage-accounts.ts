@@ -157,7 +157,7 @@ export async function findStorageAccount(db: DbOrTx, name: string): Promise<Stor
 }
 
 /** POST checkNameAvailability: is the name well-formed, and free? */
-export async function checkAccountName(db: DbOrTx, name: string): Promise<JsonObject> {
+async function checkAccountName(db: DbOrTx, name: string): Promise<JsonObject> {
   const problem = storageAccountNameRule.check(name)
   if (problem) return { nameAvailable: false, reason: 'AccountNameInvalid', message: problem.message }
   if (!(await findByName(db, name))) return { nameAvailable: true }

@@ -7,7 +7,7 @@ import { asBuffer, nameBytes } from './frame-name.ts'
  * table of everything in it. Groups start on `align` bytes so that a scan finds the next one behind a damaged one, and
  * so that raw frames of Premium lie on 4 KiB. Little endian.
  */
-export const packVersion = 1
+const packVersion = 1
 export const framesPerGroup = 64
 const entryBytes = 48
 const groupHeadBytes = 32
@@ -36,7 +36,7 @@ export interface PackEntry {
   readonly ordinal: number
 }
 
-export function alignUp(value: number, align: number): number {
+function alignUp(value: number, align: number): number {
   return Math.ceil(value / align) * align
 }
 

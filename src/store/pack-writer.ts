@@ -226,7 +226,7 @@ export class PackWriter {
 }
 
 /** Twelve hex digits: names are never used twice, so that a row of the index cannot mean another pack. */
-export function packFileName(pack: number): string {
+function packFileName(pack: number): string {
   return `${pack.toString(16).padStart(12, '0')}.pack`
 }
 

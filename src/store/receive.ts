@@ -20,9 +20,7 @@ const framesPerBatch = 64
 const batchesPerWorker = 2
 
 /** Lays encoded frames one behind the other for a worker. */
-export function joinFrames(
-  frames: readonly EncodedFrame[],
-): EncodedBatch & { readonly payload: Uint8Array<ArrayBuffer> } {
+function joinFrames(frames: readonly EncodedFrame[]): EncodedBatch & { readonly payload: Uint8Array<ArrayBuffer> } {
   const payload = new Uint8Array(frames.reduce((sum, frame) => sum + frame.bytes.length, 0))
   const names = new Uint8Array(frames.length * nameBytes)
   let at = 0

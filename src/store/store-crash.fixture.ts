@@ -27,7 +27,7 @@ export function crashDisk(seed: number): ModelDisk {
 const say = (line: string): void => void writeSync(1, `${line}\n`)
 
 /** Runs until it is killed. */
-export async function runCrashChild({ folder, firstSeed, vault }: CrashPlan): Promise<void> {
+async function runCrashChild({ folder, firstSeed, vault }: CrashPlan): Promise<void> {
   const stores = await createDiskStores({
     regions: [testRegion(folder, 'here')],
     workers: 1,

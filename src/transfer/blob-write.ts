@@ -240,7 +240,7 @@ export async function* abortable(request: FastifyRequest, signal: AbortSignal): 
   }
 }
 
-export function checkMd5(request: FastifyRequest, body: Uint8Array): void {
+function checkMd5(request: FastifyRequest, body: Uint8Array): void {
   const announced = headerOf(request, 'content-md5')
   if (announced !== undefined && createHash('md5').update(body).digest('base64') !== announced)
     throw transferProblems.Md5Mismatch({})

@@ -165,7 +165,7 @@ function parseBlockId(id: string): string {
 }
 
 /** `<BlockList><Latest>id</Latest>…`; `Uncommitted` means the same here, `Committed` nothing we still have. */
-export function parseBlockList(text: string, maxBlocks: number): ListedBlock[] {
+function parseBlockList(text: string, maxBlocks: number): ListedBlock[] {
   const inner = /<BlockList\s*>([\s\S]*)<\/BlockList>|<BlockList\s*\/>/.exec(text)
   if (!inner) throw transferProblems.InvalidXmlDocument({ reason: 'it has no BlockList element.' })
   const blocks: ListedBlock[] = []

@@ -169,7 +169,7 @@ type SourceUri =
   | { readonly kind: 'blob'; readonly address: string; readonly name: string }
 
 /** Only our own addresses: fetching others' would make this server a proxy into whatever network it stands in. */
-export function parseSourceUri(uri: string, baseUrls: readonly string[]): SourceUri {
+function parseSourceUri(uri: string, baseUrls: readonly string[]): SourceUri {
   const url = URL.parse(uri)
   if (!url) throw transferProblems.SourceUriInvalid({ reason: 'it is not an absolute address.' })
   const isOurs = baseUrls.some((base) => URL.parse(base)?.origin === url.origin)

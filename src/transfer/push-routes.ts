@@ -38,7 +38,7 @@ const namesLimitBytes = 2 * MiB
 const framesLimitBytes = 64 * MiB
 const pushPath = '/goldleaf/v1/pushes'
 
-export function pushUri(baseUrl: string, id: string): string {
+function pushUri(baseUrl: string, id: string): string {
   return `${baseUrl}${pushPath}/${id}`
 }
 

@@ -1,23 +1,15 @@
+import { findSetting, keepSetting } from '../db/setting.rows.ts'
 import type { DbOrTx } from '../db/tables.ts'
 
 /** Settings `revoked-address/{grant id}`, whose value is the moment (ms since 1970) after which nobody asks any more. */
 const prefix = 'revoked-address/'
 
 export async function insertRevocation(db: DbOrTx, grantId: string, expiresMs: number): Promise<void> {
-  await db
-    .insertInto('setting')
-    .values({ name: prefix + grantId, value: String(expiresMs) })
-    .onConflict((conflict) => conflict.column('name').doNothing())
-    .execute()
+  await keepSetting(db, prefix + grantId, String(expiresMs))
 }
 
 export async function isRevoked(db: DbOrTx, grantId: string): Promise<boolean> {
-  const row = await db
-    .selectFrom('setting')
-    .select('name')
-    .where('name', '=', prefix + grantId)
-    .executeTakeFirst()
-  return row !== undefined
+  return (await findSetting(db, prefix + grantId)) !== undefined
 }
 
 export async function deleteExpiredRevocations(db: DbOrTx, nowMs: number): Promise<void> {

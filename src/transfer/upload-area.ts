@@ -36,7 +36,7 @@ export interface UploadLimits {
 
 const dayMs = 86_400_000
 
-export const defaultUploadLimits: UploadLimits = {
+const defaultUploadLimits: UploadLimits = {
   maxUploadBytes: 8 * TiB + 512,
   maxPageWriteBytes: 4 * MiB,
   maxBlockBytes: 4000 * MiB,
@@ -301,7 +301,7 @@ async function sweepUploads(core: Core, nowMs: number): Promise<{ readonly remov
 }
 
 /** Reads, changes and writes the facts of a row with nobody in between in this process. */
-export async function changeFacts(
+async function changeFacts(
   db: Db,
   locks: UsageLocks,
   id: string,

@@ -54,7 +54,7 @@ export interface WorkEngine extends Work, AsyncDisposable {
   every(name: string, everyMs: number, run: (signal: AbortSignal) => Promise<void>): void
 }
 
-export const defaultRetry: RetryPolicy = { baseMs: 200, maxMs: 30_000, transientAttempts: 8, unexpectedAttempts: 3 }
+const defaultRetry: RetryPolicy = { baseMs: 200, maxMs: 30_000, transientAttempts: 8, unexpectedAttempts: 3 }
 const keepEndedMs = 7 * 24 * 3_600_000
 const pruneEveryMs = 3_600_000
 const pruneBatch = 500

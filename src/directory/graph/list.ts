@@ -34,7 +34,7 @@ function pageSizeOf({ query }: GraphCall): number {
   return size
 }
 
-export function selectionOf(call: GraphCall, kind: DirectoryObject['kind'] | undefined): string | undefined {
+function selectionOf(call: GraphCall, kind: DirectoryObject['kind'] | undefined): string | undefined {
   return call.query['$select'] ?? (kind === 'user' && call.version === 'v1.0' ? defaultUserMembers : undefined)
 }
 
