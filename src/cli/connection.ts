@@ -151,14 +151,9 @@ async function readCa(context: CliContext, path: string): Promise<string> {
  * src/cli/config.ts), else the one that runs on the data folder of this machine, where everything is known.
  */
 export async function connect(context: CliContext, flags: ConnectionFlags): Promise<Connection> {
-  const { defaultSubscription, ...reached } = await reachAny(context, flags)
+  const { defaultSubscription, ...reached } = await reach(context, flags)
   const subscriptionId = flags.subscription ?? defaultSubscription ?? (await findOnlySubscription(reached.client))
   return { ...reached, subscriptionId }
-}
-
-/** The same, for what needs no subscription. */
-export async function reach(context: CliContext, flags: ConnectionFlags): Promise<Reached> {
-  return reachAny(context, flags)
 }
 
 /** The only subscription that the caller sees, unless one is named. */
@@ -168,7 +163,8 @@ export async function chooseSubscription(reached: Reached, flags: ConnectionFlag
 
 type ReachedAny = Reached & { readonly defaultSubscription: string | undefined }
 
-function reachAny(context: CliContext, flags: ConnectionFlags): Promise<ReachedAny> {
+/** The same, for what needs no subscription. */
+export function reach(context: CliContext, flags: ConnectionFlags): Promise<ReachedAny> {
   const remote = flags.endpoint ?? (flags.data === undefined ? context.environment.endpoint : undefined)
   return remote === undefined ? reachLocally(context, flags) : reachAt(context, flags, remote)
 }

@@ -8,6 +8,7 @@ import { hashPage, leavesPerPage, rootOf } from '../store/disk-tree.ts'
 import { decodeRecords } from '../store/exchange-records.ts'
 import { createFrameCodec, rawCodec, zstdCodec, type FrameCodec } from '../store/frame-codec.ts'
 import { isZeroName, nameAt, nameKey, nameOf, sameBytes } from '../store/frame-name.ts'
+import { startFigures, type Figures } from '../store/progress.ts'
 import { callAgain, mayPass } from './call-again.ts'
 import { problemOfAnswer, type HttpAnswer, type HttpTransport } from './http-transport.ts'
 
@@ -29,14 +30,12 @@ export interface PulledImage {
   readonly progress: TransferProgress
 }
 
-type MutableProgress = { -readonly [K in keyof TransferProgress]: TransferProgress[K] }
-
 interface Pull {
   readonly options: PullImageOptions
   readonly clock: Clock
   readonly source: DiskSource
   readonly codec: FrameCodec
-  readonly progress: MutableProgress
+  readonly progress: Figures
 }
 
 interface DiskSource {
@@ -57,14 +56,7 @@ interface Tree {
 export async function pullImage(options: PullImageOptions): Promise<PulledImage> {
   const { clock = systemClock, signal } = options
   const source = parseDiskAddress(options.address)
-  const progress: MutableProgress = {
-    bytesTotal: 0,
-    bytesDone: 0,
-    bytesRead: 0,
-    bytesNew: 0,
-    bytesSent: 0,
-    bytesStored: 0,
-  }
+  const progress = startFigures()
   const pull: Pull = { options, clock, source, codec: createFrameCodec(), progress }
   const tree = await callAgain(() => fetchTree(pull), { clock, signal })
   const data = guestData(pull, tree)

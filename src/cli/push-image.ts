@@ -9,6 +9,7 @@ import { hashPage, leavesPerPage, pageBytes, rootOf } from '../store/disk-tree.t
 import { encodeEnd, encodeFrame, encodePage } from '../store/exchange-records.ts'
 import { createFrameCodec, encodeBoundBytes, zstdCodec, type FrameCodec } from '../store/frame-codec.ts'
 import { nameBytes, nameKey, nameOf } from '../store/frame-name.ts'
+import { startFigures, type Figures } from '../store/progress.ts'
 import { callAgain } from './call-again.ts'
 import { problemOfAnswer, type HttpTransport } from './http-transport.ts'
 import { readFrames, type ImageFrame } from './image-frames.ts'
@@ -48,14 +49,12 @@ interface Batch {
   readonly readSoFar: number
 }
 
-type MutableProgress = { -readonly [K in keyof TransferProgress]: TransferProgress[K] }
-
 interface Push {
   readonly options: PushImageOptions
   readonly clock: Clock
   readonly uri: string
   readonly codec: FrameCodec
-  readonly progress: MutableProgress
+  readonly progress: Figures
 }
 
 const batchFrames = 64
@@ -73,14 +72,7 @@ export async function pushImage(options: PushImageOptions): Promise<PushedImage>
   const format = options.format === undefined ? {} : { format: options.format }
   await using image = await openDiskImage(options.file, format)
   const { virtualSizeBytes } = image
-  const progress: MutableProgress = {
-    bytesTotal: 0,
-    bytesDone: 0,
-    bytesRead: 0,
-    bytesNew: 0,
-    bytesSent: 0,
-    bytesStored: 0,
-  }
+  const progress = startFigures()
   for await (const extent of image.extents(options.signal)) progress.bytesTotal += extent.length
   const { region, subscriptionId, storageClass = 'Standard_LRS' } = options
   const made = await send({ options, clock }, 'POST', `${options.endpoint}/goldleaf/v1/pushes`, {

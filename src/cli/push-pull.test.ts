@@ -41,11 +41,7 @@ const addressOf = (server: TransferServer, root: string, baseUrl = server.url) =
   signDiskAddress(
     server.transfer.signer,
     { region: 'westeurope', storageClass: 'Standard_LRS', root },
-    {
-      format: 'vhd',
-      expiresMs: Date.now() + 60_000,
-      baseUrl,
-    },
+    { format: 'vhd', expiresMs: Date.now() + 60_000, baseUrl },
   ).uri
 
 /** A network between client and server: some connections break after a number of bytes, and the server may move. */

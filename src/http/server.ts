@@ -18,13 +18,10 @@ export interface HttpServerOptions {
   readonly clock?: Clock | undefined
   /** Of JSON bodies; ARM's own limit is 4 MiB. */
   readonly bodyLimitBytes?: number | undefined
-  /** A client must have sent its headers by then. */
-  readonly headersTimeoutMs?: number | undefined
   /** A client must have sent its JSON body by then; raw bodies have no such limit, only the idle one. */
   readonly bodyTimeoutMs?: number | undefined
   /** A connection on which nothing moves for so long is cut, also in the middle of a body. */
   readonly idleTimeoutMs?: number | undefined
-  readonly keepAliveTimeoutMs?: number | undefined
   /** How long `close` lets running requests finish. */
   readonly closeTimeoutMs?: number | undefined
 }
@@ -107,11 +104,15 @@ function refuseUrl(response: ServerResponse): void {
   response.end(JSON.stringify({ error: { code: 'InvalidRequestUri', message } }))
 }
 
+/** A client must have sent its headers by then. */
+const headersTimeoutMs = 20_000
+const keepAliveTimeoutMs = 60_000
+
 function guardAgainstSlowClients(server: Server, options: HttpServerOptions): void {
-  server.headersTimeout = options.headersTimeoutMs ?? 20_000
+  server.headersTimeout = headersTimeoutMs
   // A disk may take hours to arrive: there is no limit for a whole request, only for headers, JSON bodies and idling.
   server.requestTimeout = 0
-  server.keepAliveTimeout = options.keepAliveTimeoutMs ?? 60_000
+  server.keepAliveTimeout = keepAliveTimeoutMs
   server.setTimeout(options.idleTimeoutMs ?? 120_000)
 }
 

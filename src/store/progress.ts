@@ -1,10 +1,15 @@
 import type { TransferProgress } from './disk-store.ts'
 
-type Figures = { -readonly [K in keyof TransferProgress]: TransferProgress[K] }
+export type Figures = { -readonly [K in keyof TransferProgress]: TransferProgress[K] }
+
+/** Nothing is done yet. */
+export function startFigures(bytesTotal = 0): Figures {
+  return { bytesTotal, bytesDone: 0, bytesRead: 0, bytesNew: 0, bytesSent: 0, bytesStored: 0 }
+}
 
 /** Adds up what a transfer did and tells its caller; figures only grow. */
 export function createProgress(onProgress: ((progress: TransferProgress) => void) | undefined, bytesTotal: number) {
-  const figures: Figures = { bytesTotal, bytesDone: 0, bytesRead: 0, bytesNew: 0, bytesSent: 0, bytesStored: 0 }
+  const figures = startFigures(bytesTotal)
   return {
     add(delta: Partial<TransferProgress>): void {
       figures.bytesDone += delta.bytesDone ?? 0

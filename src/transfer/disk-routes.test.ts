@@ -23,11 +23,7 @@ suite('downloads of stored disks', () => {
     signDiskAddress(
       server.transfer.signer,
       { region, storageClass: 'Standard_LRS', root },
-      {
-        format,
-        expiresMs: Date.now() + 60_000,
-        baseUrl: server.url,
-      },
+      { format, expiresMs: Date.now() + 60_000, baseUrl: server.url },
     )
   before(async () => {
     server = await startTransferServer({
@@ -90,11 +86,7 @@ suite('downloads of stored disks', () => {
     const absent = signDiskAddress(
       server.transfer.signer,
       { region: 'westeurope', storageClass: 'Standard_LRS', root: '0'.repeat(64) },
-      {
-        format: 'raw',
-        expiresMs: Date.now() + 60_000,
-        baseUrl: server.url,
-      },
+      { format: 'raw', expiresMs: Date.now() + 60_000, baseUrl: server.url },
     )
     assert.equal(await status(absent.uri), 404)
     await server.transfer.diskBytes.revokeGrant(grantId, Date.now() + 60_000)

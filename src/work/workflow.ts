@@ -61,16 +61,12 @@ export type Outcome =
   | { readonly state: 'Succeeded'; readonly result?: Json | undefined }
   | { readonly state: 'Failed' | 'Canceled'; readonly error: ProblemRecord }
 
-export interface StartOperation {
+export interface StartOperation extends Pick<
+  Operation,
+  'workflow' | 'resourceKey' | 'intent' | 'subscriptionId' | 'location' | 'createdBy' | 'input'
+> {
   /** Default: a fresh uuid. ARM wants it equal to `x-ms-request-id`. */
   readonly id?: string | undefined
-  readonly workflow: string
-  readonly resourceKey: string
-  readonly intent: Intent
-  readonly subscriptionId: string
-  readonly location: string
-  readonly createdBy: string
-  readonly input: JsonObject
 }
 
 /** The small interface behind which durable work stands (docs/adr/0002). */

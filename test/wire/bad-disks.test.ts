@@ -191,7 +191,6 @@ suite('bad disks on the wire', () => {
     await run('qemu-img', ['create', '-q', '-f', 'qcow2', '-b', base, '-F', 'qcow2', top])
     const uri = await wire.blob('top.qcow2', await readFile(top))
     await assertRefused(wire, {
-      why: '',
       path: target(),
       body: versionBody(uri),
       status: 400,
@@ -205,7 +204,6 @@ suite('bad disks on the wire', () => {
     for (const bytes of [Buffer.alloc(0), Buffer.from('hello'), Buffer.alloc(4096, 1)]) {
       const uri = await wire.blob('nothing.vhd', bytes)
       await assertRefused(wire, {
-        why: '',
         path: target(),
         body: versionBody(uri),
         status: 400,
@@ -257,7 +255,6 @@ suite('bad disks on the wire', () => {
   test('a disk that is announced in a size that no VHD has', async () => {
     for (const uploadSizeBytes of [511, 513, 1000, 512]) {
       await assertRefused(wire, {
-        why: '',
         path: wire.at('disks/odd', diskVersion),
         body: { location: 'westeurope', properties: { creationData: { createOption: 'Upload', uploadSizeBytes } } },
         status: 400,

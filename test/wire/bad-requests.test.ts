@@ -30,7 +30,6 @@ suite('bad requests on the wire', () => {
     [
       'a gallery that ends with a period',
       () => ({
-        why: '',
         path: gallery('a.'),
         body: here,
         status: 400,
@@ -55,7 +54,6 @@ suite('bad requests on the wire', () => {
     [
       'a resource group',
       () => ({
-        why: '',
         path: `${wire.subscription}/resourceGroups/a%24b?api-version=${groupVersion}`,
         body: here,
         status: 400,
@@ -69,7 +67,6 @@ suite('bad requests on the wire', () => {
     const other = `${wire.subscription}/resourceGroups/other`
     await wire.arm.must('PUT', `${other}?api-version=${groupVersion}`, here)
     await assertRefused(wire, {
-      why: '',
       path: `${other}/providers/Microsoft.Compute/galleries/G?api-version=2024-03-03`,
       body: here,
       status: 409,
@@ -79,7 +76,6 @@ suite('bad requests on the wire', () => {
   })
 
   const notFound = (path: string, code: string, says: string, method = 'GET', body?: unknown): Refusal => ({
-    why: '',
     method,
     path,
     body,
@@ -184,7 +180,6 @@ suite('bad requests on the wire', () => {
     [
       'a gallery',
       () => ({
-        why: '',
         method: 'DELETE',
         path: gallery('g'),
         status: 409,
@@ -195,7 +190,6 @@ suite('bad requests on the wire', () => {
     [
       'a definition',
       () => ({
-        why: '',
         method: 'DELETE',
         path: definition('d'),
         status: 409,
@@ -226,7 +220,6 @@ suite('bad requests on the wire', () => {
     [
       'an image that is not in the region',
       () => ({
-        why: '',
         path: wire.at('virtualMachines/v', vmVersion),
         body: {
           location: 'northeurope',
@@ -253,7 +246,6 @@ suite('bad requests on the wire', () => {
     [
       'an unknown api-version',
       () => ({
-        why: '',
         path: wire.at('galleries/g/images/d/versions/1.0.0', '2022-08-01'),
         method: 'GET',
         status: 400,
@@ -264,7 +256,6 @@ suite('bad requests on the wire', () => {
     [
       'no api-version',
       () => ({
-        why: '',
         path: wire.id('galleries/g'),
         method: 'GET',
         status: 400,
@@ -275,7 +266,6 @@ suite('bad requests on the wire', () => {
     [
       'an api-version that ARM itself does not know',
       () => ({
-        why: '',
         path: `${wire.group}?api-version=2018-12-01`,
         method: 'GET',
         status: 400,
@@ -288,7 +278,6 @@ suite('bad requests on the wire', () => {
         [
           `JSON '${body}'`,
           () => ({
-            why: '',
             path: gallery('new'),
             body,
             status: 400,
@@ -302,7 +291,6 @@ suite('bad requests on the wire', () => {
         [
           `a body that is no object: ${body}`,
           () => ({
-            why: '',
             path: gallery('new'),
             body,
             status: 400,
@@ -314,7 +302,6 @@ suite('bad requests on the wire', () => {
     [
       'no body',
       () => ({
-        why: '',
         path: gallery('new'),
         status: 400,
         code: 'InvalidRequestContent',
@@ -324,7 +311,6 @@ suite('bad requests on the wire', () => {
     [
       'a __proto__ member',
       () => ({
-        why: '',
         path: gallery('new'),
         body: '{"location":"westeurope","__proto__":{"x":1}}',
         status: 400,
@@ -335,7 +321,6 @@ suite('bad requests on the wire', () => {
     [
       'nesting without end',
       () => ({
-        why: '',
         path: gallery('new'),
         body: `${'['.repeat(500)}${']'.repeat(500)}`,
         status: 400,
@@ -348,7 +333,6 @@ suite('bad requests on the wire', () => {
         [
           `content type ${type}`,
           () => ({
-            why: '',
             path: gallery('new'),
             body: '{"location":"westeurope"}',
             headers: { 'content-type': type },
@@ -361,7 +345,6 @@ suite('bad requests on the wire', () => {
     [
       'a body over the limit',
       () => ({
-        why: '',
         path: gallery('new'),
         body: JSON.stringify({ ...here, tags: { big: 'x'.repeat(5 * 1024 * 1024) } }),
         status: 413,
@@ -374,7 +357,6 @@ suite('bad requests on the wire', () => {
         [
           `a method that is not there: ${method}`,
           () => ({
-            why: '',
             method,
             path: gallery('g'),
             status: 405,
@@ -393,7 +375,6 @@ suite('bad requests on the wire', () => {
     [
       'a slash inside a name',
       () => ({
-        why: '',
         path: gallery('a%2Fb'),
         body: here,
         status: 400,

@@ -158,7 +158,6 @@ suite('bad sources of a version on the wire', () => {
     [
       'a blob that is not there',
       () => ({
-        why: '',
         path: versionAt('2.0.0'),
         body: osDisk({ uri: `${uri}-absent` }),
         status: 404,

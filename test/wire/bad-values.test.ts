@@ -20,7 +20,6 @@ suite('bad values on the wire', () => {
   const changed = (properties: Body): Body => ({ ...here, properties })
 
   const immutable = (path: string, property: string, body: unknown, method = 'PUT'): Refusal => ({
-    why: '',
     method,
     path,
     body,
@@ -71,9 +70,7 @@ suite('bad values on the wire', () => {
         immutable(
           versionAt('1.0.0'),
           `${storage}.osDiskImage.source.uri`,
-          {
-            properties: { storageProfile: { osDiskImage: { source: { uri: `${uri}x` } } } },
-          },
+          { properties: { storageProfile: { osDiskImage: { source: { uri: `${uri}x` } } } } },
           'PATCH',
         ),
     ],
@@ -101,7 +98,6 @@ suite('bad values on the wire', () => {
     [
       'the storage class of an existing region',
       () => ({
-        why: '',
         method: 'PATCH',
         path: versionAt('1.0.0'),
         body: {
@@ -119,7 +115,6 @@ suite('bad values on the wire', () => {
     [
       'the location of a gallery',
       () => ({
-        why: '',
         path: gallery('g'),
         body: { location: 'eastus' },
         status: 409,
@@ -204,7 +199,6 @@ suite('bad values on the wire', () => {
     [
       'a location that does not exist',
       () => ({
-        why: '',
         path: gallery('mars'),
         body: { location: 'Mars Central' },
         status: 400,
@@ -215,7 +209,6 @@ suite('bad values on the wire', () => {
     [
       'no location',
       () => ({
-        why: '',
         path: gallery('mars'),
         body: {},
         status: 400,
@@ -272,7 +265,6 @@ suite('bad values on the wire', () => {
     [
       'an identifier that another definition has',
       () => ({
-        why: '',
         path: definition('twin'),
         body: definitionBody('D'),
         status: 409,
@@ -341,7 +333,6 @@ suite('bad values on the wire', () => {
     [
       'tags that are no texts',
       () => ({
-        why: '',
         path: gallery('new'),
         body: { ...here, tags: ['a'] },
         status: 400,

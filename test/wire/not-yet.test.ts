@@ -13,7 +13,6 @@ suite('not supported yet, and said so', () => {
   })
 
   const refused = (path: string, body: unknown, says: RegExp): Refusal => ({
-    why: '',
     method: 'PUT',
     path: wire.at(path),
     body,

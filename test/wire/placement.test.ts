@@ -55,7 +55,6 @@ suite('where the replicas of a version stand', () => {
   })
   const refused = (body: Body, says: string | RegExp, target: string, version = '9.0.0') =>
     assertRefused(wire, {
-      why: '',
       path: at(version),
       body: versionBody(uri, body),
       status: 400,

@@ -56,7 +56,6 @@ export function useTargets(take: (made: Targets) => void) {
 /** A PUT that is answered with 400 InvalidParameter, Azure's usual code for a value. */
 export function invalid(path: string, says: string | RegExp, body: unknown, target?: string): Refusal {
   return {
-    why: '',
     path,
     body,
     status: 400,

@@ -61,7 +61,6 @@ suite('POST share', () => {
 
   test('a gallery that is shared is not deleted; Reset makes it private, and then it goes', async () => {
     await assertRefused(wire, {
-      why: '',
       method: 'DELETE',
       path: wire.at('galleries/direct'),
       status: 409,
@@ -126,7 +125,6 @@ suite('POST share', () => {
     ]
     for (const [body, status, code, says, apiVersion] of refused)
       await assertRefused(wire, {
-        why: '',
         method: 'POST',
         path: wire.at('galleries/public/share', apiVersion),
         body,

@@ -27,7 +27,7 @@ suite('profiles of definitions and versions on the wire', () => {
     return (body.properties ?? {}) as unknown as Body
   }
   const refused = (path: string, body: unknown, says: string | RegExp, method = 'PUT') =>
-    assertRefused(wire, { why: '', method, path: at(path), body, status: 400, code: 'InvalidParameter', says })
+    assertRefused(wire, { method, path: at(path), body, status: 400, code: 'InvalidParameter', says })
 
   const features: readonly (readonly [why: string, given: Body, says: RegExp])[] = [
     [
@@ -75,7 +75,7 @@ suite('profiles of definitions and versions on the wire', () => {
       { name: 'IsSomethingNew', value: 'perhaps' },
     ]
     const patch = { properties: { features: given } }
-    const stays = { why: '', method: 'PATCH', body: { properties: { features: given, allowUpdateImage: true } } }
+    const stays = { method: 'PATCH', body: { properties: { features: given, allowUpdateImage: true } } }
     const says = "Changing property 'galleryImage.properties.features' is not allowed."
     const answer = { status: 409, code: 'PropertyChangeNotAllowed', says }
     await assertRefused(wire, { ...stays, ...answer, path: at('d', '2023-07-03') })

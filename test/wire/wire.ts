@@ -116,7 +116,8 @@ export async function openWire(options: StartOptions = {}): Promise<Wire> {
 
 /** One request that must be refused, and what Azure says to it. */
 export interface Refusal {
-  readonly why: string
+  /** Said when it fails, where the test's name does not. */
+  readonly why?: string
   readonly method?: string
   readonly path: string
   readonly body?: unknown
@@ -131,7 +132,7 @@ export interface Refusal {
 export async function assertRefused(wire: Wire, one: Refusal): Promise<void> {
   const before = await wire.everything()
   const { status, body, headers } = await wire.arm.call(one.method ?? 'PUT', one.path, one.body, one.headers ?? {})
-  const told = JSON.stringify(body)
+  const told = `${one.why ?? ''} ${JSON.stringify(body)}`
   assert.equal(body.error?.code, one.code, told)
   assert.equal(status, one.status, told)
   if (typeof one.says === 'string') assert.equal(body.error?.message, one.says)
