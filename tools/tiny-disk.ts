@@ -52,7 +52,7 @@ const needed = {
 /**
  * Builds a raw disk that boots by BIOS from a virtio or IDE disk and prints on the first serial port, in this order:
  * `goldleaf-guest boot N` (N is counted on the disk, so it shows whether writes last), `goldleaf-guest disks: vda=SECTORS …`
- * and `goldleaf-guest ready: CONTENT`. Addresses in a file ASK.TXT on it are fetched first, with the header Metadata: true
+ * and `goldleaf-guest ready: CONTENT`; `goldleaf-guest disks now: …` when disks come or go. Addresses in a file ASK.TXT on it are fetched first, with the header Metadata: true
  * (`goldleaf-guest answer: …`). Needs about 96 MiB of memory; powers off on the ACPI power button.
  * The first run downloads a kernel package (27 MB); later runs take under a second. Throws naming the apt package that
  * is missing, or why this machine cannot build it.
@@ -134,6 +134,14 @@ mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
 exec </dev/ttyS0 >/dev/ttyS0 2>&1
 for module in $(cat /modules/order); do insmod /modules/$module.ko; done
+disks() { for d in /sys/block/vd* /sys/block/sd*; do [ -e $d/size ] && echo -n " $(basename $d)=$(cat $d/size)"; done; }
+watch_disks() {
+  while sleep 1; do
+    now=$(disks)
+    [ "$now" = "$1" ] || echo "goldleaf-guest disks now:$now"
+    set -- "$now"
+  done
+}
 tries=0
 while [ ! -b /dev/vda1 ] && [ ! -b /dev/sda1 ] && [ $tries -lt 50 ]; do sleep 0.1; tries=$((tries + 1)); done
 disk=/dev/vda1
@@ -144,9 +152,9 @@ if mount -t vfat -o sync,iocharset=ascii $disk /disk || mount -t vfat -o sync $d
   echo $boots >/disk/BOOTS.TXT
   sync
   echo "goldleaf-guest boot $boots"
-  disks=
-  for d in /sys/block/vd* /sys/block/sd*; do [ -e $d/size ] && disks="$disks $(basename $d)=$(cat $d/size)"; done
-  echo "goldleaf-guest disks:$disks"
+  seen=$(disks)
+  echo "goldleaf-guest disks:$seen"
+  watch_disks "$seen" &
   [ -d /sys/class/net/eth0 ] && ifconfig eth0 169.254.0.16 netmask 255.255.0.0 up
   for d in /sys/block/vd*; do
     [ "$(cat $d/serial 2>/dev/null)" = goldleaf-apps ] || continue

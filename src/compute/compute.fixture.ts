@@ -22,6 +22,7 @@ import type { Operation } from '../work/workflow.ts'
 import { createCompute, type Compute } from './compute.ts'
 import { defaultComputeLimits, type ComputeDependencies } from './dependencies.ts'
 import type { DiskBytes } from './disk-bytes.ts'
+import { computeProblems } from './problems.ts'
 import type { HypervisorProvider, VmExit, VmSpec } from './provider.ts'
 
 const subscriptionId = '00000000-0000-0000-0000-000000000001'
@@ -34,6 +35,10 @@ export interface FakeProvider extends HypervisorProvider {
   /** The first. */
   readonly whenStarted: Promise<VmSpec>
   readonly running: Set<string>
+  /** LUNs of disks that were put in; -1 - LUN of those that were taken out. */
+  readonly plugged: ('os' | number)[]
+  /** LUNs that the guest does not let go of. */
+  readonly busy: Set<number>
   /** Lets a machine end by itself. */
   end(vmKey: string, why: VmExit['why']): void
   failNextStart(error: Error): void
@@ -43,6 +48,8 @@ export function fakeProvider(): FakeProvider {
   const running = new Set<string>()
   const listeners: ((exit: VmExit) => void)[] = []
   const started: VmSpec[] = []
+  const plugged: ('os' | number)[] = []
+  const busy = new Set<number>()
   const first = Promise.withResolvers<VmSpec>()
   let failure: Error | undefined
   const end = (vmKey: string, why: VmExit['why']): void => {
@@ -52,6 +59,8 @@ export function fakeProvider(): FakeProvider {
     started,
     whenStarted: first.promise,
     running,
+    plugged,
+    busy,
     end,
     failNextStart: (error) => void (failure = error),
     async start(spec) {
@@ -64,6 +73,11 @@ export function fakeProvider(): FakeProvider {
     },
     stop: async (vmKey) => end(vmKey, 'asked'),
     state: (vmKey) => (running.has(vmKey) ? 'running' : 'stopped'),
+    plug: async (_vmKey, disk) => void plugged.push(disk.lun),
+    async unplug(_vmKey, lun) {
+      if (busy.has(lun)) throw computeProblems.DiskNotReleased({ lun, seconds: 1 })
+      plugged.push(-1 - lun)
+    },
     whilePaused: (_vmKey, work) => work(),
     onExit: (listener) => void listeners.push(listener),
     endOrphans: async () => 0,

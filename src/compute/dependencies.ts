@@ -17,6 +17,8 @@ export interface ComputeLimits {
   readonly maximumMemoryMiB: number
   /** How long a guest may take to shut down by itself before the plug is pulled. */
   readonly shutdownGraceMs: number
+  /** How long a guest may take to let go of a disk while it runs. */
+  readonly detachTimeoutMs: number
   /** How long an operation waits for applications whose failure is its own. */
   readonly applicationTimeoutMs: number
 }
@@ -25,6 +27,7 @@ export const defaultComputeLimits: ComputeLimits = {
   maximumCpus: 1,
   maximumMemoryMiB: 256,
   shutdownGraceMs: 20_000,
+  detachTimeoutMs: 60_000,
   // Azure's, of a machine's extensions.
   applicationTimeoutMs: 90 * 60_000,
 }

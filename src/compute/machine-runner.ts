@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,10 +6,10 @@ import { replaceFile, syncFolder, writeFully } from '../blocks/replace-file.ts'
 import type { ComputeDependencies } from './dependencies.ts'
 import { prepareDrive } from './vm-drive.ts'
 import { chooseFirmware, firmwareProbeBytes } from './firmware.ts'
-import { serveNbd } from './nbd-export.ts'
+import { openLinks, type Links } from './machine-links.ts'
 import { computeProblems } from './problems.ts'
-import { exists, freeze, isVmId, overlayFiles, type Layer } from './overlays.ts'
-import type { VmDisk, VmExit, VmSpec, VmState } from './provider.ts'
+import { exists, freeze, overlayFiles, type Layer } from './overlays.ts'
+import type { VmExit, VmSpec, VmState } from './provider.ts'
 import type { VmDiskFacts, VmFacts } from './vm-facts.ts'
 import type { VmSize } from './vm-size.ts'
 
@@ -25,6 +24,10 @@ export interface MachineRunner extends AsyncDisposable {
   /** Runs the machine unless `isWanted` (asked when its turn has come) says otherwise; running already is fine. */
   start(facts: VmFacts, size: VmSize, isWanted?: () => Promise<boolean>): Promise<void>
   stop(vmId: string, how: 'graceful' | 'forced'): Promise<void>
+  /** Takes every other data disk out of a running machine. Throws DiskNotReleased. */
+  unplugOthers(facts: VmFacts): Promise<void>
+  /** Puts the data disks into a running machine that it does not have yet. Throws DiskNotPlugged. */
+  plugMissing(facts: VmFacts): Promise<void>
   /**
    * Lends the overlays of disks of a machine, all as they are at one moment. A stopped machine stays so meanwhile; a
    * running one stands still only until its overlays are copied.
@@ -60,35 +63,33 @@ export async function openMachineRunner(deps: RunnerDependencies): Promise<Machi
   const orphans = await provider.endOrphans()
   if (orphans > 0) logger.warn({ orphans }, 'ended virtual machines of an earlier run')
   const sockets = await makeSocketFolder(join(deps.dataDir, 'run'))
-  const running = new Map<string, AsyncDisposableStack>()
+  const running = new Map<string, Links>()
   const inTurn = turns()
   const listeners: ((exit: VmExit) => void)[] = []
-  const { homeOf, overlayOf, makeOverlays } = overlayFiles(machinesFolder)
+  const { homeOf, overlayOf, makeOverlays, dropOverlays, findSerialLog } = overlayFiles(machinesFolder)
   const seedOf = (vmId: string): string => join(homeOf(vmId), 'seed.iso')
   const readOnly = (facts: VmFacts) => prepareReadOnly(facts, homeOf(facts.vmId), seedOf(facts.vmId), deps)
 
   provider.onExit((exit) => {
-    const held = running.get(exit.vmKey)
+    const links = running.get(exit.vmKey)
     running.delete(exit.vmKey)
-    held?.disposeAsync().catch((error: unknown) => logger.warn({ err: error }, 'an export did not close'))
+    links?.close().catch((error: unknown) => logger.warn({ err: error }, 'an export did not close'))
     for (const listener of listeners) listener(exit)
   })
 
   async function startNow(facts: VmFacts, size: VmSize): Promise<void> {
     const { vmId } = facts
     if (provider.state(vmId) !== 'stopped') return
-    await using held = new AsyncDisposableStack()
-    const links = await openLinks(facts, held, { ...deps, sockets, overlayOf })
-    const firmware = await firmwareOf(facts, deps)
+    const links = await openLinks(facts, { ...deps, sockets, overlayOf })
     // Registered before the start: a machine may end while its start is still being awaited.
-    const kept = held.move()
-    running.set(vmId, kept)
+    running.set(vmId, links)
     try {
-      const files = { ...links, ...(await readOnly(facts)), serialLogPath: join(homeOf(vmId), 'serial.log') }
+      const firmware = await firmwareOf(facts, deps)
+      const files = { ...links.spec, ...(await readOnly(facts)), serialLogPath: join(homeOf(vmId), 'serial.log') }
       await provider.start({ vmKey: vmId, ...size, firmware, ...files })
     } catch (error) {
       running.delete(vmId)
-      await kept.disposeAsync()
+      await links.close()
       if (error instanceof Problem) logger.error({ err: error, vm: vmId }, 'a virtual machine did not start')
       throw error
     }
@@ -109,14 +110,19 @@ export async function openMachineRunner(deps: RunnerDependencies): Promise<Machi
         if (isWanted === undefined || (await isWanted())) await startNow(facts, size)
       }),
     stop: (vmId, how) => inTurn(vmId, () => provider.stop(vmId, how, deps.limits.shutdownGraceMs)),
+    unplugOthers: ({ vmId, disks }) =>
+      inTurn(vmId, async () =>
+        running.get(vmId)?.closeOthers(disks, (lun) => provider.unplug(vmId, lun, deps.limits.detachTimeoutMs)),
+      ),
+    plugMissing: ({ vmId, disks }) =>
+      inTurn(vmId, async () => running.get(vmId)?.openMissing(disks, (disk) => provider.plug(vmId, disk))),
     withFrozenOverlays: (facts, disks, work) => {
       const { vmId } = facts
       const layers = disks.map((disk): Layer => ({ disk, path: overlayOf(vmId, disk) }))
-      return freeze({ vmId, layers, home: homeOf(vmId), provider, inTurn }, work)
+      const isLive = (): boolean => layers.some(({ path }) => running.get(vmId)?.has(path))
+      return freeze({ vmId, layers, home: homeOf(vmId), provider, isLive, inTurn }, work)
     },
-    async dropOverlays({ vmId }, disks) {
-      for (const disk of disks) await rm(overlayOf(vmId, disk), { force: true })
-    },
+    dropOverlays,
     erase: (vmId) =>
       inTurn(vmId, async () => {
         await provider.stop(vmId, 'forced')
@@ -124,11 +130,7 @@ export async function openMachineRunner(deps: RunnerDependencies): Promise<Machi
         await syncFolder(machinesFolder)
       }),
     state: (vmId) => provider.state(vmId),
-    async findSerialLog(vmId) {
-      if (!isVmId(vmId)) return undefined
-      const path = join(homeOf(vmId), 'serial.log')
-      return (await exists(path)) ? path : undefined
-    },
+    findSerialLog,
     onExit: (listener) => void listeners.push(listener),
     async [Symbol.asyncDispose]() {
       await Promise.all([...running.keys()].map((vmId) => provider.stop(vmId, 'graceful', deps.limits.shutdownGraceMs)))
@@ -170,43 +172,6 @@ async function checkBases(facts: VmFacts, { stores }: Pick<RunnerDependencies, '
       throw computeProblems.ImageBytesGone({ lun: String(lun), region: base.region })
 }
 
-interface AttachDependencies extends Pick<RunnerDependencies, 'stores' | 'logger'> {
-  readonly sockets: string
-  readonly overlayOf: (vmId: string, disk: VmDiskFacts) => string
-}
-
-/** Opens and exports what lies under each overlay; `held` owns all of it. */
-async function attachDisks(facts: VmFacts, held: AsyncDisposableStack, deps: AttachDependencies): Promise<VmDisk[]> {
-  const disks: VmDisk[] = []
-  for (const vmDisk of facts.disks) {
-    const { lun, base } = vmDisk
-    const overlayPath = deps.overlayOf(facts.vmId, vmDisk)
-    if (base === undefined) {
-      disks.push({ lun, overlayPath, base: undefined })
-      continue
-    }
-    const disk = held.use(await deps.stores.store(base.region, base.storageClass).open(base.root))
-    const exportName = `disk-${lun}`
-    const nbdSocketPath = join(deps.sockets, `${socketTag(facts.vmId)}-${lun}`)
-    held.use(await serveNbd({ socketPath: nbdSocketPath, exportName, disk, logger: deps.logger }))
-    disks.push({ lun, overlayPath, base: { nbdSocketPath, exportName } })
-  }
-  return disks
-}
-
-/** What QEMU connects to when it starts: the exports under the disks, the metadata service. */
-async function openLinks(
-  facts: VmFacts,
-  held: AsyncDisposableStack,
-  deps: AttachDependencies & Pick<RunnerDependencies, 'serveMetadata'>,
-): Promise<Pick<VmSpec, 'disks' | 'metadataSocketPath'>> {
-  const disks = await attachDisks(facts, held, deps)
-  if (!deps.serveMetadata) return { disks }
-  const metadataSocketPath = join(deps.sockets, `${socketTag(facts.vmId)}-i`)
-  held.use(await deps.serveMetadata(facts.vmId, metadataSocketPath))
-  return { disks, metadataSocketPath }
-}
-
 /** One thing at a time for each machine, in the order asked. */
 function turns(): <T>(vmId: string, work: () => Promise<T>) => Promise<T> {
   const last = new Map<string, Promise<unknown>>()
@@ -223,11 +188,6 @@ function turns(): <T>(vmId: string, work: () => Promise<T>) => Promise<T> {
       if (last.get(vmId) === mine) last.delete(vmId)
     }
   }
-}
-
-/** Short, because a socket's path must be. */
-function socketTag(vmId: string): string {
-  return createHash('sha256').update(vmId).digest('hex').slice(0, 20)
 }
 
 /** A folder for sockets that only this user can enter: in the data folder, unless its path is too long for a socket. */

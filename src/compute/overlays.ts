@@ -29,6 +29,14 @@ export function overlayFiles(machinesFolder: string) {
       }
       await syncFolder(machinesFolder)
     },
+    dropOverlays: async ({ vmId }: VmFacts, disks: readonly VmDiskFacts[]): Promise<void> => {
+      for (const disk of disks) await rm(overlayOf(vmId, disk), { force: true })
+    },
+    findSerialLog: async (vmId: string): Promise<string | undefined> => {
+      if (!isVmId(vmId)) return undefined
+      const path = join(homeOf(vmId), 'serial.log')
+      return (await exists(path)) ? path : undefined
+    },
   }
 }
 
@@ -37,19 +45,21 @@ interface Freezing {
   readonly layers: readonly Layer[]
   readonly home: string
   readonly provider: HypervisorProvider
+  /** Whether a running machine has one of them: a disk that has left it stands still anyway. */
+  readonly isLive: () => boolean
   readonly inTurn: <T>(vmId: string, work: () => Promise<T>) => Promise<T>
 }
 
 /** Lends overlays as they are at one moment: see `MachineRunner.withFrozenOverlays`. */
 export async function freeze<T>(
-  { vmId, layers, home, provider, inTurn }: Freezing,
+  { vmId, layers, home, provider, isLive, inTurn }: Freezing,
   work: (layers: readonly Layer[]) => Promise<T>,
 ): Promise<T> {
   const copies = join(home, `frozen-${randomUuid()}`)
   const copyOf = ({ disk }: Layer): string => join(copies, `${disk.lun}.qcow2`)
   try {
     const copied = await inTurn(vmId, async (): Promise<{ readonly result: T } | undefined> => {
-      if (provider.state(vmId) === 'stopped') return { result: await work(layers) }
+      if (provider.state(vmId) === 'stopped' || !isLive()) return { result: await work(layers) }
       await mkdir(copies, { mode: 0o700 })
       // Where the file system can share blocks the guest does not notice; else it waits for what it has written itself.
       await provider.whilePaused(vmId, async () => {
@@ -64,7 +74,7 @@ export async function freeze<T>(
   }
 }
 
-export function isVmId(text: string): boolean {
+function isVmId(text: string): boolean {
   return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text)
 }
 

@@ -50,6 +50,14 @@ export interface HypervisorProvider extends AsyncDisposable {
    */
   stop(vmKey: string, how: 'graceful' | 'forced', graceMs?: number): Promise<void>
   state(vmKey: string): VmState
+  /** Adds a data disk to a running machine; its guest sees it when it looks. Throws DiskNotPlugged. */
+  plug(vmKey: string, disk: VmDisk): Promise<void>
+  /**
+   * Asks a running machine's guest to let go of a data disk and takes it out: from then on nothing writes to its overlay.
+   * Throws DiskNotReleased where the guest has not answered after `timeoutMs`: the disk is still there then. May be
+   * called again.
+   */
+  unplug(vmKey: string, lun: number, timeoutMs: number): Promise<void>
   /**
    * Holds a running machine still while `work` reads its overlays, of which everything that QEMU knows is in the files
    * then, and lets it go on. Throws where the machine ends meanwhile.

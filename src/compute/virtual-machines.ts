@@ -35,8 +35,6 @@ export function virtualMachinesBehaviour(deps: ComputeDependencies, runner: Mach
     async check(change, context) {
       const { before, after } = change
       await checkAccessProfiles(change, context, deps)
-      if (before && changesDisks(before, after) && runner.state(getVmFacts(before).vmId) !== 'stopped')
-        throw computeProblems.VmMustBeStopped({ name: before.name, action: 'attach or detach data disks of' })
       if (before && changesDecisiveApplications(before, after) && runner.state(getVmFacts(before).vmId) !== 'stopped')
         throw computeProblems.VmMustBeStopped({
           name: before.name,

@@ -124,7 +124,7 @@ async function updateVm(
   })
   const added = await withVaults(named, { id: change.id, after }, context, deps)
   // A failed creation is tried again by the same PUT.
-  const power = before.provisioningState === 'Failed' ? 'running' : facts.power
+  const power = before.provisioningState === 'Failed' && !facts.hasRun ? 'running' : facts.power
   const disks = [...facts.disks.filter((disk) => !leaving.includes(disk)), ...added]
   const next: VmFacts = { ...facts, power, disks, leaving: [...(facts.leaving ?? []), ...leaving] }
   const { storageProfile } = vmProperties(after)

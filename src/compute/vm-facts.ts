@@ -30,6 +30,8 @@ export interface VmFacts {
   readonly power: Power
   readonly generation: 'V1' | 'V2'
   readonly isGeneralized: boolean
+  /** It ran once: a creation that is tried again does not start what somebody stopped since. */
+  readonly hasRun?: boolean | undefined
   readonly disks: readonly VmDiskFacts[]
   /** Detached, but what the guest wrote is not yet taken over into the disk. */
   readonly leaving?: readonly VmDiskFacts[] | undefined
@@ -41,12 +43,13 @@ export interface VmFacts {
 
 export function formatVmFacts(facts: VmFacts): JsonObject {
   const { vmId, power, generation, isGeneralized } = facts
-  const { leaving = [], provision, applications } = facts
+  const { leaving = [], provision, applications, hasRun } = facts
   return {
     vmId,
     power,
     generation,
     isGeneralized,
+    ...(hasRun ? { hasRun } : {}),
     disks: facts.disks.map(formatDisk),
     ...(leaving.length === 0 ? {} : { leaving: leaving.map(formatDisk) }),
     ...(provision === undefined || Object.values(provision).every((one) => one === undefined)

@@ -2,7 +2,7 @@ import type { JsonObject } from '../base/json.ts'
 import type { Tx } from '../db/tables.ts'
 import { findResource, listResourcesOfType } from '../resources/resource.rows.ts'
 import type { Resource } from '../resources/resource.ts'
-import type { Operation, Outcome, Workflow } from '../work/workflow.ts'
+import type { Operation, Outcome, Step, Workflow } from '../work/workflow.ts'
 import { deleteReports } from './application-report.rows.ts'
 import { applicationSteps } from './await-applications.ts'
 import { virtualMachineType, type ComputeDependencies } from './dependencies.ts'
@@ -35,6 +35,8 @@ export function vmWorkflows(deps: ComputeDependencies, runner: MachineRunner): W
   const create: Workflow = {
     name: 'create-virtual-machine',
     steps: [
+      // Of one that is tried again: an update of it may be what failed.
+      ...leavingSteps(deps, runner),
       {
         name: 'disks',
         async run(step) {
@@ -52,12 +54,23 @@ export function vmWorkflows(deps: ComputeDependencies, runner: MachineRunner): W
               .execute((tx) => editVmFacts(tx, resourceKey, (now) => ({ ...now, provision: undefined })))
         },
       },
-      { name: 'start', run: start },
+      {
+        name: 'start',
+        async run({ resourceKey }) {
+          const vm = await findResource(deps.db, resourceKey)
+          if (!vm || getVmFacts(vm).power !== 'running') return
+          await start({ resourceKey })
+          await deps.db.transaction().execute((tx) => editVmFacts(tx, resourceKey, (now) => ({ ...now, hasRun: true })))
+        },
+      },
+      plugStep(deps, runner),
       ...applicationSteps(deps, runner, start),
     ],
     async settle(tx, operation, outcome) {
-      // One whose applications failed runs, as on Azure: how else would anybody see why.
-      if (outcome.state === 'Succeeded' || (outcome.state === 'Failed' && 'start' in operation.outputs)) return
+      if (outcome.state === 'Succeeded') return
+      const vm = await findResource(tx, operation.resourceKey)
+      // One whose applications failed runs on, as on Azure: how else would anybody see why.
+      if (vm && getVmFacts(vm).hasRun && runner.state(getVmFacts(vm).vmId) === 'running') return
       await setPower(tx, operation.resourceKey, 'stopped')
       // It may run already where the creation was cancelled; nobody waits for this.
       stop(operation.resourceKey, 'forced').catch((error: unknown) =>
@@ -111,12 +124,12 @@ function eraseWorkflow(deps: ComputeDependencies, runner: MachineRunner): Workfl
   }
 }
 
-/** Data disks go and come, while the machine stands still. */
+/** Data disks go and come, also while the machine runs. */
 function updateWorkflow(deps: ComputeDependencies, runner: MachineRunner): Workflow {
   return {
     name: 'update-virtual-machine',
     steps: [
-      { name: 'detach', run: (step) => takeLeaving(step, deps, runner) },
+      ...leavingSteps(deps, runner),
       {
         name: 'disks',
         async run(step) {
@@ -126,7 +139,32 @@ function updateWorkflow(deps: ComputeDependencies, runner: MachineRunner): Workf
           if (vm) await runner.prepareDisks(getVmFacts(vm))
         },
       },
+      plugStep(deps, runner),
     ],
+  }
+}
+
+/** The guest lets go of disks before what it wrote to them is taken over. */
+function leavingSteps(deps: ComputeDependencies, runner: MachineRunner): Step<JsonObject>[] {
+  return [
+    {
+      name: 'unplug',
+      async run({ resourceKey }) {
+        const vm = await findResource(deps.db, resourceKey)
+        if (vm) await runner.unplugOthers(getVmFacts(vm))
+      },
+    },
+    { name: 'detach', run: (step) => takeLeaving(step, deps, runner) },
+  ]
+}
+
+function plugStep(deps: ComputeDependencies, runner: MachineRunner): Step<JsonObject> {
+  return {
+    name: 'plug',
+    async run({ resourceKey }) {
+      const vm = await findResource(deps.db, resourceKey)
+      if (vm) await runner.plugMissing(getVmFacts(vm))
+    },
   }
 }
 

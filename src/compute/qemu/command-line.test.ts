@@ -37,6 +37,18 @@ test('every layer of a disk names its driver, backings are read-only exports, an
   )
 })
 
+test('data disks of a q35 machine sit on ports of their own, with some to spare; those of a pc on its one bus', () => {
+  const devicesOf = (firmware: 'bios' | 'uefi'): readonly string[] =>
+    qemuArguments({ ...spec, firmware }, { ...settings, uefiPath: '/fw' }).filter((word) =>
+      /virtio-blk|root-port/.test(word),
+    )
+  const busOf = (word: string): unknown => (JSON.parse(word) as { readonly bus?: string }).bus
+  assert.deepEqual(devicesOf('bios').map(busOf), [undefined, undefined])
+  const uefi = devicesOf('uefi')
+  assert.equal(uefi.filter((word) => word.startsWith('pcie-root-port,id=slot-')).length, 9)
+  assert.deepEqual(uefi.filter((word) => word.startsWith('{')).map(busOf), [undefined, 'slot-0'])
+})
+
 test('a comma in a path does not end the option, and a key that is no uuid never becomes an argument', () => {
   assert.ok(qemuArguments(spec, settings).some((word) => word.includes('path=/a,,b/serial.log,append=on')))
   assert.throws(() => qemuArguments({ ...spec, vmKey: 'x,file=/etc/passwd' }, settings))

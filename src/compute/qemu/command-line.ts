@@ -1,3 +1,4 @@
+import type { JsonObject } from '../../base/json.ts'
 import { computeProblems } from '../problems.ts'
 import type { Accelerator, VmDisk, VmSpec } from '../provider.ts'
 
@@ -20,6 +21,7 @@ export function qemuArguments(spec: VmSpec, settings: QemuSettings): string[] {
   if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(spec.vmKey)) throw new Error('vmKey is not a uuid')
   if (spec.firmware === 'uefi' && settings.uefiPath === undefined) throw computeProblems.FirmwareMissing({})
   const machine = spec.firmware === 'uefi' ? 'q35' : 'pc'
+  const slots = slotsOf(spec)
   const groups = [
     ['-nodefaults', '-no-user-config', '-display', 'none'],
     ['-name', `goldleaf-${spec.vmKey}`, '-uuid', spec.vmKey],
@@ -32,7 +34,8 @@ export function qemuArguments(spec: VmSpec, settings: QemuSettings): string[] {
     ['-chardev', 'stdio,id=qmp,signal=off', '-mon', 'chardev=qmp,mode=control'],
     ['-chardev', `file,id=serial,path=${escapeCommas(spec.serialLogPath)},append=on`, '-serial', 'chardev:serial'],
     ['-object', 'rng-random,id=rng,filename=/dev/urandom', '-device', 'virtio-rng-pci,rng=rng'],
-    spec.disks.toSorted((a, b) => order(a) - order(b)).flatMap(diskArguments),
+    slotArguments(slots),
+    spec.disks.toSorted((a, b) => order(a) - order(b)).flatMap((disk, index) => diskArguments(disk, slots[index - 1])),
     spec.seedIsoPath === undefined ? [] : driveArguments('seed', spec.seedIsoPath),
     spec.applicationsPath === undefined ? [] : driveArguments('apps', spec.applicationsPath),
     networkArguments(spec, settings),
@@ -60,38 +63,60 @@ function order(disk: VmDisk): number {
   return disk.lun === 'os' ? -1 : disk.lun
 }
 
-function diskArguments(disk: VmDisk): string[] {
-  const name = `disk-${disk.lun}`
-  const base = `base-${disk.lun}`
-  const nodes = []
-  if (disk.base)
-    nodes.push({
-      driver: 'nbd',
-      'node-name': base,
-      server: { type: 'unix', path: disk.base.nbdSocketPath },
-      export: disk.base.exportName,
-      'read-only': true,
-      'reconnect-delay': reconnectSeconds,
-    })
-  nodes.push({ driver: 'file', 'node-name': `file-${disk.lun}`, filename: disk.overlayPath, discard: 'unmap' })
-  nodes.push({
-    driver: 'qcow2',
-    'node-name': name,
-    file: `file-${disk.lun}`,
-    discard: 'unmap',
-    backing: disk.base ? base : null,
+// More than come and go in a machine's life, and few enough for every firmware.
+const spareSlots = 8
+const mostSlots = 64
+
+/**
+ * Where data disks can be put in and taken out while a q35 machine runs: on its root bus that is impossible, on ports of
+ * it it is. A `pc` machine takes them on its one bus, which finds a place by itself.
+ */
+export function slotsOf({ firmware, disks }: Pick<VmSpec, 'firmware' | 'disks'>): readonly string[] {
+  if (firmware !== 'uefi') return []
+  const count = Math.min(mostSlots, disks.length - 1 + spareSlots)
+  return Array.from({ length: Math.max(count, spareSlots) }, (_, index) => `slot-${index}`)
+}
+
+/** Eight ports a place of the root bus; without I/O ports, of which there are too few. */
+function slotArguments(slots: readonly string[]): string[] {
+  return slots.flatMap((id, index) => {
+    const addr = `${(16 + Math.floor(index / 8)).toString(16)}.${index % 8}`
+    return ['-device', `pcie-root-port,id=${id},chassis=${index + 1},addr=0x${addr},multifunction=on,io-reserve=0`]
   })
-  const device = {
+}
+
+/** The layers of a disk, the lowest first. */
+export function diskNodes(disk: VmDisk): readonly DiskNode[] {
+  const { lun, overlayPath, base } = disk
+  const file = { driver: 'file', 'node-name': `file-${lun}`, filename: overlayPath, discard: 'unmap' }
+  const backing = base ? `base-${lun}` : null
+  const own = { driver: 'qcow2', 'node-name': `disk-${lun}`, file: `file-${lun}`, discard: 'unmap', backing }
+  if (!base) return [file, own]
+  const server = { type: 'unix', path: base.nbdSocketPath }
+  const under = { driver: 'nbd', 'node-name': `base-${lun}`, server, export: base.exportName, 'read-only': true }
+  return [{ ...under, 'reconnect-delay': reconnectSeconds }, file, own]
+}
+export type DiskNode = JsonObject & { readonly 'node-name': string }
+
+export const diskDeviceId = (lun: 'os' | number): string => `virtio-${lun}`
+
+export function diskDevice({ lun }: VmDisk, slot: string | undefined): JsonObject {
+  return {
     driver: 'virtio-blk-pci',
-    drive: name,
-    id: `virtio-${disk.lun}`,
-    serial: `goldleaf-${disk.lun}`,
-    ...(disk.lun === 'os' ? { bootindex: 0 } : {}),
+    drive: `disk-${lun}`,
+    id: diskDeviceId(lun),
+    serial: `goldleaf-${lun}`,
+    ...(lun === 'os' ? { bootindex: 0 } : {}),
+    ...(slot === undefined ? {} : { bus: slot }),
     // A full disk of the host pauses the guest until there is room; other errors are the guest's to see.
     werror: 'enospc',
     rerror: 'report',
   }
-  return [...nodes.flatMap((node) => ['-blockdev', JSON.stringify(node)]), '-device', JSON.stringify(device)]
+}
+
+function diskArguments(disk: VmDisk, slot: string | undefined): string[] {
+  const nodes = diskNodes(disk).flatMap((node) => ['-blockdev', JSON.stringify(node)])
+  return [...nodes, '-device', JSON.stringify(diskDevice(disk, slot))]
 }
 
 /** A raw file that the guest may read; it finds it by its serial, `goldleaf-{name}`. */

@@ -9,6 +9,7 @@ import { computeProblems } from '../problems.ts'
 import type { HypervisorProvider, VmExit, VmSpec, VmState } from '../provider.ts'
 import { chooseAccelerator, type AcceleratorChoice } from './accelerator-probe.ts'
 import { qemuArguments } from './command-line.ts'
+import { hotPlug, type HotPlug } from './hot-plug.ts'
 import { endOrphans } from './orphans.ts'
 import { openQmp, type Qmp } from './qmp.ts'
 import { trimSerialLog } from './serial-log.ts'
@@ -32,6 +33,7 @@ interface Machine {
   readonly gone: Promise<void>
   readonly life: AbortController
   qmp: Qmp | undefined
+  hot: HotPlug | undefined
   asked: boolean
   guestWantsOff: boolean
   said: string
@@ -86,6 +88,7 @@ export function qemuProvider(options: QemuOptions): HypervisorProvider & {
     try {
       machine.qmp = await openQmp(machine.child.stdout, machine.child.stdin)
       machine.qmp.onEvent((name, data) => handleEvent(machine, name, data, options))
+      machine.hot = hotPlug(machine.qmp, spec, clock)
     } catch (error) {
       machine.asked = true
       machine.child.kill('SIGKILL')
@@ -108,25 +111,34 @@ export function qemuProvider(options: QemuOptions): HypervisorProvider & {
       const machine = machines.get(vmKey)
       return machine === undefined ? 'stopped' : machine.asked ? 'stopping' : 'running'
     },
-    async whilePaused(vmKey, work) {
-      const qmp = machines.get(vmKey)?.qmp
-      if (!qmp) throw computeProblems.VmFailedToStart({ reason: 'It is not running.' })
-      const status = await qmp.run('query-status')
-      // One that stands still because the host's disk is full goes on by itself when there is room.
-      const wasRunning = isJsonObject(status) && status['running'] === true
-      // Stopping flushes every disk: what QEMU had cached of the overlays' tables is in the files.
-      await qmp.run('stop')
-      try {
-        return await work()
-      } finally {
-        if (wasRunning) await qmp.run('cont').catch(() => {})
-      }
+    whilePaused: (vmKey, work) => whilePaused(machines.get(vmKey)?.qmp, work),
+    async plug(vmKey, disk) {
+      const hot = machines.get(vmKey)?.hot
+      if (!hot) throw computeProblems.DiskNotPlugged({ lun: Number(disk.lun), reason: 'the machine does not run' })
+      await hot.plug(disk)
+    },
+    async unplug(vmKey, lun, timeoutMs) {
+      await machines.get(vmKey)?.hot?.unplug(lun, timeoutMs)
     },
     onExit: (listener) => void listeners.push(listener),
     endOrphans: () => endOrphans(options.machinesFolder, clock),
     async [Symbol.asyncDispose]() {
       await Promise.all([...machines.keys()].map((vmKey) => stop(vmKey, 'forced')))
     },
+  }
+}
+
+async function whilePaused<T>(qmp: Qmp | undefined, work: () => Promise<T>): Promise<T> {
+  if (!qmp) throw computeProblems.VmFailedToStart({ reason: 'It is not running.' })
+  const status = await qmp.run('query-status')
+  // One that stands still because the host's disk is full goes on by itself when there is room.
+  const wasRunning = isJsonObject(status) && status['running'] === true
+  // Stopping flushes every disk: what QEMU had cached of the overlays' tables is in the files.
+  await qmp.run('stop')
+  try {
+    return await work()
+  } finally {
+    if (wasRunning) await qmp.run('cont').catch(() => {})
   }
 }
 
@@ -185,6 +197,7 @@ function launch(spec: VmSpec, program: string, args: readonly string[]): Machine
     gone,
     life: new AbortController(),
     qmp: undefined,
+    hot: undefined,
     asked: false,
     guestWantsOff: false,
     said: '',
