@@ -118,6 +118,8 @@ export interface GalleryLimits extends SharingLimits, GalleryQuota {
   readonly maximumArtifactReplicas: number
   /** Largest disk that an image may hold. */
   readonly maximumDiskBytes: number
+  /** The same where it is copied to regions (replicationMode Full). */
+  readonly maximumFullDiskBytes: number
 }
 
 export interface DiskAddressRequest {

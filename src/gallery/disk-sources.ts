@@ -1,10 +1,12 @@
 import { findArmId } from '../base/arm-id.ts'
+import type { JsonObject } from '../base/json.ts'
 import { GiB } from '../base/units.ts'
 import type { Change, RequestContext } from '../resources/behaviour.ts'
 import type { GalleryDependencies, HeldSource, SourceFacts } from './dependencies.ts'
 import { galleryProblems } from './problems.ts'
 import { diskSourcePath } from './version-sources.ts'
 import type { VersionSource } from './version-sources.ts'
+import { isShallow } from './version-properties.ts'
 
 /** One disk of a version, and what it is made of. */
 export type NamedDisk = Extract<VersionSource, { readonly kind: 'disks' }>['disks'][number]
@@ -57,10 +59,17 @@ export function diskNotFound({ lun, from }: NamedDisk): Error {
   return galleryProblems.SourceNotFound({ id }, { target: diskSourcePath(lun) })
 }
 
-export function checkSize(virtualSizeBytes: number, deps: GalleryDependencies): void {
-  if (virtualSizeBytes <= deps.limits.maximumDiskBytes) return
+/** What is copied to regions may be less large than what stays where it is (behaviour.md B9). */
+export function checkSize(
+  virtualSizeBytes: number,
+  version: { readonly properties: JsonObject },
+  { limits }: Pick<GalleryDependencies, 'limits'>,
+): void {
+  const { maximumDiskBytes, maximumFullDiskBytes } = limits
+  const maximumBytes = isShallow(version) ? maximumDiskBytes : Math.min(maximumDiskBytes, maximumFullDiskBytes)
+  if (virtualSizeBytes <= maximumBytes) return
   throw galleryProblems.GallerySourceResourceExceedsMaxSize({
     sizeGiB: Math.ceil(virtualSizeBytes / GiB),
-    maximumGiB: Math.floor(deps.limits.maximumDiskBytes / GiB),
+    maximumGiB: Math.floor(maximumBytes / GiB),
   })
 }

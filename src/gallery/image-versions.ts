@@ -141,6 +141,7 @@ async function checkSource(change: Change, context: RequestContext, deps: Galler
       // Without a copy the bytes must be where the version is.
       replica.state === 'Completed' && (!isShallow(change.after) || replica.region === home)
     if (!version || !replicas.some(isUsable)) throw galleryProblems.SourceNotFound({ id: source.id }, target)
+    for (const { virtualSizeBytes } of replicas) checkSize(virtualSizeBytes, change.after, deps)
     if (replicas.some(isEncrypted)) throw galleryProblems.EncryptedSource({ id: source.id }, target)
     const from = await findResource(deps.db, version.parentKey)
     if (from) checkDefinitionFits(source.id, from.properties as GalleryImageProperties, definition)
@@ -149,7 +150,7 @@ async function checkSource(change: Change, context: RequestContext, deps: Galler
   if (source.kind === 'whole') {
     const found = await admitWholeSource(source.id, change, context, deps)
     for (const { virtualSizeBytes, storedIn } of found.disks) {
-      checkSize(virtualSizeBytes, deps)
+      checkSize(virtualSizeBytes, change.after, deps)
       checkReadableHere(source.id, storedIn, change)
     }
     checkFits(source.id, found, definition)
@@ -158,7 +159,7 @@ async function checkSource(change: Change, context: RequestContext, deps: Galler
   }
   for (const disk of source.disks) {
     const found = await admitDiskSource(disk, change, context, deps)
-    checkSize(found.virtualSizeBytes, deps)
+    checkSize(found.virtualSizeBytes, change.after, deps)
     const id = disk.from.kind === 'disk' ? disk.from.id : disk.from.uri
     const region = isShallow(change.after) ? (found.storedIn?.region ?? found.location) : found.location
     if (region !== undefined && region !== home) throw diskNotFound(disk)

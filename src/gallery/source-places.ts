@@ -30,7 +30,7 @@ export async function holdSourcePlace(
     const disk = source.disks.find((named) => named.lun === wanted.lun)
     if (!disk) throw galleryProblems.OneSourceOnly({})
     const found = await holdDiskSource(disk, deps, signal)
-    checkSize(found.virtualSizeBytes, deps)
+    checkSize(found.virtualSizeBytes, version, deps)
     return found
   }
   const { region, storageClass, root } = await findReplica(sourceVersionKey(version, source), wanted, deps)

@@ -53,6 +53,7 @@ const fileSchema = options({
     replicas: count,
     artifactReplicas: count,
     diskSizeGiB: count,
+    fullDiskSizeGiB: count,
     sharedSubscriptions: count,
     sharedTenants: count,
     virtualMachines: count,

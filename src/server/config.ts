@@ -23,6 +23,8 @@ export interface Limits extends GalleryQuota {
   /** Per version of an application or script, and region. */
   readonly artifactReplicas: number
   readonly diskSizeGiB: number
+  /** Of a disk that is copied to regions: a version with replicationMode Full. */
+  readonly fullDiskSizeGiB: number
   /** Whom one gallery can be shared with directly. */
   readonly sharedSubscriptions: number
   readonly sharedTenants: number
@@ -104,6 +106,7 @@ const limitProfiles: Readonly<Record<'today' | '2020' | 'preview', Limits>> = {
     replicas: 100,
     artifactReplicas: 10,
     diskSizeGiB: 32_768,
+    fullDiskSizeGiB: 2_048,
     ...artifacts,
     ...sharing,
     ...machines,
@@ -115,6 +118,7 @@ const limitProfiles: Readonly<Record<'today' | '2020' | 'preview', Limits>> = {
     replicas: 10,
     artifactReplicas: 3,
     diskSizeGiB: 1_024,
+    fullDiskSizeGiB: 1_024,
     ...artifacts,
     ...sharing,
     ...machines,
@@ -126,6 +130,7 @@ const limitProfiles: Readonly<Record<'today' | '2020' | 'preview', Limits>> = {
     replicas: 10,
     artifactReplicas: 3,
     diskSizeGiB: 1_024,
+    fullDiskSizeGiB: 1_024,
     ...artifacts,
     ...sharing,
     ...machines,

@@ -264,6 +264,7 @@ function galleryDependencies(
       maximumReplicas: config.limits.replicas,
       maximumArtifactReplicas: config.limits.artifactReplicas,
       maximumDiskBytes: diskLimit(config),
+      maximumFullDiskBytes: config.limits.fullDiskSizeGiB * GiB,
     },
     sources: {
       findDisk: (id) => compute.findDisk(id),

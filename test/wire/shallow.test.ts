@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
-import { assertRefused, openWire, versionBody } from './wire.ts'
+import { assertRefused, diskVersion, openWire, versionBody } from './wire.ts'
 import type { Body, Wire } from './wire.ts'
 import { fixedVhd, someDisk } from './vhd.ts'
 
@@ -16,14 +19,21 @@ interface Line {
 suite('versions with replicationMode Shallow', () => {
   let wire: Wire
   let uri = ''
+  let folder = ''
   before(async () => {
-    wire = await openWire()
+    folder = await mkdtemp(join(tmpdir(), 'goldleaf-shallow-'))
+    const config = join(folder, 'goldleaf.json')
+    await writeFile(config, JSON.stringify({ limits: { fullDiskSizeGiB: 1 } }))
+    wire = await openWire({ args: ['--config', config] })
     uri = await wire.blob('one.vhd', fixedVhd(someDisk(4)))
     await wire.gallery('g')
     await wire.definition('g/d')
     await wire.publish('g/d/1.0.0', uri, { targetRegions: [{ name: 'westeurope', storageAccountType: 'Premium_LRS' }] })
   })
-  after(() => wire?.[Symbol.asyncDispose]())
+  after(async () => {
+    await wire?.[Symbol.asyncDispose]()
+    await rm(folder, { recursive: true, force: true })
+  })
 
   const at = (version: string, query = ''): string =>
     wire.at(`galleries/g/images/d/versions/${version}`, '2024-03-03', query)
@@ -87,6 +97,28 @@ suite('versions with replicationMode Shallow', () => {
       const body = { properties: { publishingProfile: profile } }
       await assertRefused(wire, { ...refusal, method: 'PATCH', path: at('2.0.0'), body })
     })
+
+  test('disks larger than Full allows are for Shallow alone', async () => {
+    const disk = wire.at('disks/large', diskVersion)
+    const creationData = { createOption: 'Empty' }
+    await wire.arm.must('PUT', disk, { location: 'westeurope', properties: { creationData, diskSizeGB: 2 } })
+    const body = (replicationMode: string): Body => ({
+      location: 'westeurope',
+      properties: {
+        storageProfile: { osDiskImage: { source: { id: wire.id('disks/large') } } },
+        publishingProfile: { replicationMode },
+      },
+    })
+    const refusal = { why: 'Full', status: 400, code: 'GallerySourceResourceExceedsMaxSize' }
+    const says = /resource size 2 exceeds the max size 1 supported/
+    await assertRefused(wire, { ...refusal, path: at('5.0.0'), body: body('Full'), says })
+    await wire.arm.must('PUT', at('5.0.0'), body('Shallow'))
+    const copy: Body = {
+      location: 'westeurope',
+      properties: { storageProfile: { source: { id: wire.id('galleries/g/images/d/versions/5.0.0') } } },
+    }
+    await assertRefused(wire, { ...refusal, path: at('5.0.1'), body: copy, says })
+  })
 
   test('refused: a source in another region', () =>
     assertRefused(wire, {
