@@ -34,6 +34,7 @@ test('what is left counts down to nothing; the window is then over', () => {
   assert.deepEqual(limiter.count(request), {
     headers: {
       'x-ms-ratelimit-remaining-subscription-writes': '1199',
+      'x-ms-ratelimit-remaining-subscription-global-writes': '17999',
       'x-ms-ratelimit-remaining-resource':
         'Microsoft.Compute/CreateUpdateGallery3Min;49,Microsoft.Compute/CreateUpdateGallery30Min;299',
     },
@@ -48,6 +49,15 @@ test('what is left counts down to nothing; the window is then over', () => {
   assert.equal(limiter.count({ ...request, subscriptionId: 'other' }).refusal, undefined)
   nowMs = 180_000
   assert.equal(limiter.count(request).refusal, undefined)
+})
+
+test('all callers of a subscription together may do as much as fifteen', () => {
+  const enforced = { ...defaultRateLimits, isEnforced: true, subscriptionWrites: 1 }
+  const limiter = createRateLimiter(enforced, { now: () => 0, sleep: () => Promise.resolve() })
+  const call = (at: number) =>
+    limiter.count({ ...request, path: '/', caller: { ...caller, objectId: `caller ${at}` } }).refusal
+  for (let at = 0; at < 15; at++) assert.equal(call(at), undefined)
+  assert.ok(call(15) instanceof Problem)
 })
 
 test('nothing is refused where limits are not enforced', () => {

@@ -34,6 +34,8 @@ const computeGroups: Readonly<Record<string, readonly [in3Min: number, in30Min: 
   GetOperationStatus: [5_000, 15_000],
 }
 
+/** All callers of a subscription together may send as many requests as so many of them. */
+const callersAtOnce = 15
 const hourMs = 3_600_000
 const minuteMs = 60_000
 /** Counters of windows that are over go when there are more than this. */
@@ -84,11 +86,18 @@ export function createRateLimiter(limits: RateLimits, clock: Clock): RateLimiter
     const kind = kindOf(method)
     const limit = limits[`subscription${kind}`]
     const of = subscriptionId ?? caller.tenantId
-    const counter = use(`${kind} ${of} ${caller.objectId}`, hourMs)
-    const name = `x-ms-ratelimit-remaining-${subscriptionId === undefined ? 'tenant' : 'subscription'}-${kind.toLowerCase()}`
-    const headers = { [name]: String(Math.max(limit - counter.used, 0)) }
-    if (!limits.isEnforced || counter.used <= limit) return { headers }
-    const seconds = secondsLeft(counter, clock)
+    const own = { name: '', limit, counter: use(`${kind} ${of} ${caller.objectId}`, hourMs) }
+    const all = { name: 'global-', limit: limit * callersAtOnce, counter: use(`${kind} ${of}`, hourMs) }
+    const place = subscriptionId === undefined ? 'tenant' : 'subscription'
+    const headers = Object.fromEntries(
+      (subscriptionId === undefined ? [own] : [own, all]).map((one) => [
+        `x-ms-ratelimit-remaining-${place}-${one.name}${kind.toLowerCase()}`,
+        String(Math.max(one.limit - one.counter.used, 0)),
+      ]),
+    )
+    const over = [own, all].find((one) => one.counter.used > one.limit)
+    if (!limits.isEnforced || !over) return { headers }
+    const seconds = secondsLeft(over.counter, clock)
     const facts = { kind: kind.toLowerCase().replace(/s$/, ''), subscriptionId: of, objectId: caller.objectId, seconds }
     const refusal = armProblems.SubscriptionRequestsThrottled(facts)
     return { headers: { ...headers, 'retry-after': String(seconds) }, refusal }
