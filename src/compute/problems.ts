@@ -173,6 +173,23 @@ export const computeProblems = defineProblems({
     say: (f: { id: string; state: string }) =>
       `The source '${f.id}' is in provisioning state ${f.state}. Wait until it is Succeeded, or create it anew.`,
   },
+  /** Azure's words of a machine that is the source of an image version: behaviour.md A2. */
+  SourceEphemeral: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: (f: { id: string }) => `Source virtual machine ${f.id} cannot contain an ephemeral OS disk.`,
+  },
+  SourceUltra: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: (f: { id: string; disk: string }) =>
+      `Source virtual machine ${f.id} cannot contain disk ['${f.disk}'] stored in an UltraSSD account type.`,
+  },
+  SourceUnmanaged: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: (f: { id: string }) => `Source virtual machine ${f.id} must be created from Managed Disks.`,
+  },
   DiskHasOwner: {
     kind: 'conflict',
     code: 'ConflictingUserInput',

@@ -1,5 +1,6 @@
 import { isJsonObject } from '../base/json.ts'
 import { findArmId } from '../base/arm-id.ts'
+import type { Problem } from '../base/problem.ts'
 import type { HeldWhole, WholeSource } from '../gallery/dependencies.ts'
 import { findResource } from '../resources/resource.rows.ts'
 import type { Resource } from '../resources/resource.ts'
@@ -17,13 +18,36 @@ import { vmProperties } from './vm-properties.ts'
 const osLun = -1
 const numberOf = (lun: 'os' | number): number => (lun === 'os' ? osLun : lun)
 
+/** Members that are kept as sent, undeclared. */
+type OpenMembers = Readonly<Record<string, unknown>>
 type Dependencies = Pick<ComputeDependencies, 'db' | 'stores'>
 
-/** A machine or managed image as the source of an image version; undefined: there is none. Throws SourceNotReady. */
+/**
+ * A machine or managed image as the source of an image version; undefined: there is none. Throws SourceNotReady, and what
+ * keeps Azure from taking a machine's disks (behaviour.md A2).
+ */
 export async function findWholeSource(id: string, deps: Dependencies): Promise<WholeSource | undefined> {
   const row = await findSource(id, deps)
   if (!row) return undefined
-  return row.type === virtualMachineType ? machineSource(row) : imageSource(row)
+  if (row.type !== virtualMachineType) return imageSource(row)
+  const keys = getVmFacts(row).disks.flatMap(({ diskKey }) => diskKey ?? [])
+  const disks = await Promise.all(keys.map((key) => findResource(deps.db, key)))
+  const problem = machineProblem(
+    row,
+    disks.filter((disk) => disk !== undefined),
+  )
+  if (problem) throw problem
+  return machineSource(row)
+}
+
+/** What the machine says of its disks counts, although this server keeps all of them alike. */
+function machineProblem(vm: Resource, disks: readonly Resource[]): Problem | undefined {
+  const { id } = vm
+  const osDisk: OpenMembers = vmProperties(vm).storageProfile?.osDisk ?? {}
+  if (isJsonObject(osDisk['diffDiskSettings'])) return computeProblems.SourceEphemeral({ id })
+  if (isJsonObject(osDisk['vhd'])) return computeProblems.SourceUnmanaged({ id })
+  const ultra = disks.find(({ envelope: { sku } }) => isJsonObject(sku) && sku['name'] === 'UltraSSD_LRS')
+  return ultra && computeProblems.SourceUltra({ id, disk: ultra.id })
 }
 
 async function findSource(id: string, deps: Dependencies): Promise<Resource | undefined> {

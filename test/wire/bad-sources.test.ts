@@ -1,6 +1,6 @@
-import { suite } from 'node:test'
+import { suite, test } from 'node:test'
 import { invalid, useTargets } from './refusals.ts'
-import { storageAccount } from './wire.ts'
+import { assertRefused, storageAccount, vmVersion } from './wire.ts'
 import type { Body, Wire } from './wire.ts'
 
 const storage = 'galleryImageVersion.properties.storageProfile'
@@ -166,4 +166,32 @@ suite('bad sources of a version on the wire', () => {
       }),
     ],
   ])
+
+  test('a machine whose disks Azure could not take', async () => {
+    const vm = wire.id('virtualMachines/v')
+    const at = wire.at('virtualMachines/v', vmVersion)
+    const ultra = { lun: 0, name: 'fast', createOption: 'Empty', diskSizeGB: 1 }
+    await wire.arm.must('PUT', at, {
+      ...here,
+      properties: {
+        storageProfile: {
+          imageReference: { id: wire.id('galleries/g/images/d/versions/1.0.0') },
+          osDisk: { createOption: 'FromImage' },
+          dataDisks: [{ ...ultra, managedDisk: { storageAccountType: 'UltraSSD_LRS' } }],
+        },
+      },
+    })
+    await wire.arm.must('POST', wire.at('virtualMachines/v/powerOff', vmVersion, '&skipShutdown=true'))
+    const steps: readonly (readonly [osDisk: Body, says: string])[] = [
+      [{}, `cannot contain disk ['${wire.id('disks/fast')}'] stored in an UltraSSD account type.`],
+      [{ vhd: { uri: 'https://x/os.vhd' } }, 'must be created from Managed Disks.'],
+      [{ diffDiskSettings: { option: 'Local' } }, 'cannot contain an ephemeral OS disk.'],
+    ]
+    for (const [osDisk, says] of steps) {
+      await wire.arm.must('PATCH', at, { properties: { storageProfile: { osDisk } } })
+      const source = { virtualMachineId: vm }
+      const answer = invalid(versionAt('2.0.0'), `Source virtual machine ${vm} ${says}`, sources({ source }))
+      await assertRefused(wire, answer)
+    }
+  })
 })
