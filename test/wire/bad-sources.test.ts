@@ -151,7 +151,7 @@ suite('bad sources of a version on the wire', () => {
       () =>
         invalid(
           versionAt('2.0.0'),
-          /'acct\.blob\.core\.windows\.net'.*upload the VHD to this server's \/blob area/,
+          /'acct\.blob\.core\.windows\.net'.*upload the file to this server's \/blob area/,
           osDisk({ uri: 'https://acct.blob.core.windows.net/c/b.vhd', storageAccountId: storageAccount }),
         ),
     ],
