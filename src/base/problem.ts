@@ -70,6 +70,13 @@ export function problemFromRecord(record: ProblemRecord): Problem {
   })
 }
 
+/** The same problem with the place in the body, where who found it could not know; anything else as it is. */
+export function aimedAt(target: string, error: unknown): unknown {
+  if (!(error instanceof Problem) || error.target !== undefined) return error
+  const { kind, code, message, details, cause } = error
+  return new Problem(kind, code, message, { target, details, cause })
+}
+
 interface ProblemDeclaration<F> {
   readonly kind: ProblemKind
   /** The public code where it differs from the key (several messages may share one Azure code). */

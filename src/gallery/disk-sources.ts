@@ -1,5 +1,6 @@
 import { findArmId } from '../base/arm-id.ts'
 import type { JsonObject } from '../base/json.ts'
+import { aimedAt } from '../base/problem.ts'
 import { GiB } from '../base/units.ts'
 import type { Change, RequestContext } from '../resources/behaviour.ts'
 import type { GalleryDependencies, HeldSource, SourceFacts } from './dependencies.ts'
@@ -27,7 +28,10 @@ export async function admitDiskSource(
   const wasAccepted = JSON.stringify(change.before?.properties['storageProfile'] ?? '').includes(
     JSON.stringify(from.uri),
   )
-  const found = await deps.sources.findBlob(from.uri, wasAccepted ? undefined : context.baseUrl)
+  const target = diskSourcePath(disk.lun, 'uri')
+  const found = await deps.sources.findBlob(from.uri, wasAccepted ? undefined : context.baseUrl).catch((error) => {
+    throw aimedAt(target, error)
+  })
   await context.authorize('Microsoft.Storage/storageAccounts/listKeys/action', `/subscriptions/${found.subscriptionId}`)
   return found
 }

@@ -34,7 +34,14 @@ const accepted: readonly { why: string; profile: StorageProfile; source: Version
   },
   {
     why: 'a VHD blob, whose account is only named',
-    profile: { osDiskImage: { source: { uri, storageAccountId: '/subscriptions/s/x' } } },
+    profile: {
+      osDiskImage: {
+        source: {
+          uri,
+          storageAccountId: '/subscriptions/s/resourceGroups/g/providers/Microsoft.Storage/storageAccounts/acct',
+        },
+      },
+    },
     source: { kind: 'disks', disks: [{ lun: osDiskLun, from: { kind: 'blob', uri } }] },
   },
   {
@@ -68,6 +75,18 @@ const refused: readonly { why: string; profile: StorageProfile; code: string; sa
     profile: { dataDiskImages: [{ lun: 0, ...disk('d') }] },
     code: 'InvalidParameter',
     says: /One and only one source type/,
+  },
+  {
+    why: 'a disk and a blob at once',
+    profile: { osDiskImage: { source: { ...disk('os').source, uri } } },
+    code: 'InvalidParameter',
+    says: /One and only one source type/,
+  },
+  {
+    why: 'a storage account that is no id',
+    profile: { osDiskImage: { source: { uri, storageAccountId: 'acct' } } },
+    code: 'LinkedInvalidPropertyId',
+    says: /Property id 'acct' at path 'properties\.storageProfile\.osDiskImage\.source\.storageAccountId' is invalid/,
   },
   {
     why: 'an id that is none',

@@ -43,9 +43,9 @@ export function wholeSourcePath({ source }: StorageProfile, apiVersion?: string)
   return versionErrorPath(['properties', 'storageProfile', 'source', member], apiVersion)
 }
 
-/** Where a request has the id of a disk's source; errors' targets have no array indexes. */
-export function diskSourcePath(lun: number): string {
-  return `${storagePath}.${lun === osDiskLun ? 'osDiskImage' : 'dataDiskImages'}.source.id`
+/** Where a request has the source of a disk; errors' targets have no array indexes. */
+export function diskSourcePath(lun: number, member: 'id' | 'uri' | 'storageAccountId' = 'id'): string {
+  return `${storagePath}.${lun === osDiskLun ? 'osDiskImage' : 'dataDiskImages'}.source.${member}`
 }
 
 /**
@@ -74,11 +74,12 @@ export function parseVersionSource(profile: StorageProfile, apiVersion?: string)
     return { lun: disk.lun, from: disk.from }
   })
   const disks = [{ lun: osDiskLun, from: osFrom }, ...named]
-  if (new Set(disks.map((disk) => disk.lun)).size < disks.length) throw galleryProblems.DuplicateLuns({})
+  if (new Set(disks.map((disk) => disk.lun)).size < disks.length)
+    throw galleryProblems.DuplicateLuns({}, { target: storagePath })
   if (osFrom.kind === 'blob' && named.some(({ from }) => from.kind === 'blob' && from.uri === osFrom.uri))
     throw galleryProblems.SameBlob({ id: osFrom.uri }, { target: storagePath })
   if (new Set(disks.map((disk) => JSON.stringify(disk.from).toLowerCase())).size < disks.length)
-    throw galleryProblems.DuplicateSources({})
+    throw galleryProblems.DuplicateSources({}, { target: storagePath })
   return { kind: 'disks', disks }
 }
 
@@ -98,16 +99,21 @@ function directSource(id: string, path: string): VersionSource {
 
 /** `path`: of the disk's image in the body, below the storage profile. */
 function diskSourceName(image: DiskImageMember | undefined, lun: number, path: string): DiskSourceName | undefined {
-  const source = image?.source
-  if (source?.uri !== undefined) return { kind: 'blob', uri: source.uri }
-  if (source?.id === undefined) return undefined
-  const parsed = findArmId(source.id)
-  const target = diskSourcePath(lun)
-  if (!parsed) throw invalidSourceId(source.id, target, `properties.storageProfile.${path}.source.id`)
-  const type = parsed.type.toLowerCase()
-  if (type !== 'microsoft.compute/disks' && type !== 'microsoft.compute/snapshots')
-    throw galleryProblems.DiskSourceWrongKind({ id: source.id }, { target })
-  return { kind: 'disk', id: source.id }
+  const { id, uri, storageAccountId } = image?.source ?? {}
+  const typeOf = (member: 'id' | 'storageAccountId', named: string): string => {
+    const parsed = findArmId(named)
+    const at = `properties.storageProfile.${path}.source.${member}`
+    if (!parsed) throw invalidSourceId(named, diskSourcePath(lun, member), at)
+    return parsed.type.toLowerCase()
+  }
+  if (storageAccountId !== undefined && storageAccountId !== '') typeOf('storageAccountId', storageAccountId)
+  const type = id === undefined ? undefined : typeOf('id', id)
+  const isDisk = type === 'microsoft.compute/disks' || type === 'microsoft.compute/snapshots'
+  if (uri !== undefined && isDisk) throw galleryProblems.OneSourceOnly({}, { target: storagePath })
+  if (uri !== undefined) return { kind: 'blob', uri }
+  if (id === undefined) return undefined
+  if (!isDisk) throw galleryProblems.DiskSourceWrongKind({ id }, { target: diskSourcePath(lun) })
+  return { kind: 'disk', id }
 }
 
 /** ARM itself says this one, so the path begins at the body, without the provider's name of the resource. */

@@ -163,6 +163,7 @@ suite('bad sources of a version on the wire', () => {
         status: 404,
         code: 'BlobNotFound',
         says: /^There is no blob or upload 'one\.vhd-absent'\. Check the address, or upload it first\.$/,
+        target: `${storage}.osDiskImage.source.uri`,
       }),
     ],
   ])
