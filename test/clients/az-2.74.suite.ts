@@ -8,5 +8,6 @@ azSuite('az 2.74.0 (Debian 13, in a chroot)', 'az-2.74', {
   authority: 'plain',
   chroot,
   certificateOption: '--certificate',
+  isGenerated: true,
   noWaitSends: false,
 })

@@ -1,19 +1,13 @@
 import assert from 'node:assert/strict'
-import type { RunningGoldleaf } from '../support/goldleaf.ts'
 import { openAz } from './az.ts'
-import type { Az, AzDocument, AzInstallation } from './az.ts'
-import type { AzWalk } from './az-galleries.ts'
+import type { Az, AzDocument } from './az.ts'
+import { words } from './az-walk.ts'
+import type { AzWalk } from './az-walk.ts'
 
-interface AccessWalk extends Pick<AzWalk, 'az' | 'step'> {
-  readonly server: () => RunningGoldleaf
-  readonly installation: AzInstallation
-}
-
-const words = (line: string): string[] => line.split(/\s+/)
 const roles = (list: readonly AzDocument[]): string[] => list.map((one) => one.roleDefinitionName)
 
 /** Who may what: roles, assignments, a principal that has one, locks, management groups, the activity log. */
-export function walkAccess(walk: AccessWalk): void {
+export function walkAccess(walk: AzWalk): void {
   walkAssignments(walk)
   walkOwnRoles(walk)
   walkPrincipal(walk)
@@ -22,7 +16,7 @@ export function walkAccess(walk: AccessWalk): void {
   walkActivity(walk)
 }
 
-function walkAssignments({ az, step, server }: AccessWalk): void {
+function walkAssignments({ az, step, server }: AzWalk): void {
   const scope = (): string => `/subscriptions/${server().env.subscriptionId}`
   step('role definition list', async () => {
     const [reader] = await az().run('role', 'definition', 'list', '--name', 'Reader')
@@ -70,7 +64,7 @@ function named(name: string): readonly string[] {
   return ['--user-principal-name', `${name}@goldleaf.local`]
 }
 
-function walkOwnRoles({ az, step, server }: AccessWalk): void {
+function walkOwnRoles({ az, step, server }: AzWalk): void {
   const role = (description: string): Promise<string> =>
     az().file(
       'role.json',
@@ -97,7 +91,7 @@ function walkOwnRoles({ az, step, server }: AccessWalk): void {
   })
 }
 
-function walkPrincipal({ az, step, server, installation }: AccessWalk): void {
+function walkPrincipal({ az, step, server, installation }: AzWalk): void {
   step('ad sp create-for-rbac --role --scopes, and login as it', async () => {
     const subscription = `/subscriptions/${server().env.subscriptionId}`
     const scopes = ['--scopes', `${subscription}/resourceGroups/access`]
@@ -130,7 +124,7 @@ function walkPrincipal({ az, step, server, installation }: AccessWalk): void {
   })
 }
 
-function walkLocks({ az, step }: AccessWalk): void {
+function walkLocks({ az, step }: AzWalk): void {
   step('lock create', async () => {
     const made = await az().run(...words('lock create -n keep -t CanNotDelete -g access --notes why'))
     assert.deepEqual([made.level, made.notes], ['CanNotDelete', 'why'])
@@ -158,7 +152,7 @@ function walkLocks({ az, step }: AccessWalk): void {
   })
 }
 
-function walkManagementGroups({ az, step, server }: AccessWalk): void {
+function walkManagementGroups({ az, step, server }: AzWalk): void {
   step('account management-group create, list, show', async () => {
     await az().run(...words('account management-group create -n platform --display-name Platform'))
     const list: readonly AzDocument[] = await az().run(...words('account management-group list'))
@@ -177,7 +171,7 @@ function walkManagementGroups({ az, step, server }: AccessWalk): void {
   })
 }
 
-function walkActivity({ az, step, server }: AccessWalk): void {
+function walkActivity({ az, step, server }: AzWalk): void {
   step('monitor activity-log list', async () => {
     const { code, json, stderr } = await az().attempt(...words('monitor activity-log list -g access --offset 1h'))
     if (/Error loading command module 'monitor'/.test(stderr)) return "Debian's package cannot load `az monitor`"

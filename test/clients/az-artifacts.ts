@@ -1,120 +1,120 @@
 import assert from 'node:assert/strict'
 import type { AzDocument } from './az.ts'
-import type { AzWalk } from './az-galleries.ts'
+import { pages } from './az-galleries.ts'
+import { reaches } from './az-groups.ts'
+import { namesOf, words } from './az-walk.ts'
+import type { AzWalk } from './az-walk.ts'
 
-const words = (line: string): string[] => line.split(/\s+/)
-const names = (list: AzDocument): string[] => list.map((one: AzDocument) => one.name)
 const gallery = words('-g az -r azapps')
 const application = [...gallery, '--application-name', 'tool']
+const version = [...application, '--name', '1.0.0']
+const of = (...args: readonly string[]): string[] => ['sig', 'gallery-application', ...args]
+const ofVersion = (...args: readonly string[]): string[] => of('version', ...args)
 /** These commands want them as JSON. */
 const regions = (...all: readonly string[]): string[] => [
   '--target-regions',
   JSON.stringify(all.map((name) => ({ name }))),
 ]
-const version = [...application, '--name', '1.0.0']
 
 /** Applications and their versions; the package is really fetched and kept. */
-export function walkApplications({ az, step, packageUri }: AzWalk): void {
-  step('sig gallery-application create', async () => {
-    await az().run('sig', 'create', ...gallery)
-    const options = words('--os-type Linux --description a-tool --tags a=b')
-    const made = await az().run('sig', 'gallery-application', 'create', ...application, ...options)
-    assert.equal(made.supportedOSType ?? made.supportedOsType, 'Linux')
-  })
-  step('sig gallery-application show', async () => {
-    assert.equal((await az().run('sig', 'gallery-application', 'show', ...application)).description, 'a-tool')
-  })
-  step('sig gallery-application list', async () => {
-    assert.deepEqual(names(await az().run('sig', 'gallery-application', 'list', ...gallery)), ['tool'])
-  })
-  step('sig gallery-application update', async () => {
-    const made = await az().run('sig', 'gallery-application', 'update', ...application, '--description', 'changed')
-    assert.equal(made.description, 'changed')
-  })
-  step('sig gallery-application version create', async () => {
-    const link = ['--package-file-link', await packageUri()]
-    const commands = ['--install-command', 'sh install.sh', '--remove-command', 'sh remove.sh']
-    const more = [
-      ...regions('westeurope', 'northeurope'),
-      ...words('--package-file-name tool.tar --end-of-life-date 2040-01-01T00:00:00Z'),
-    ]
-    const made = await az().run(
-      'sig',
-      'gallery-application',
-      'version',
-      'create',
-      ...version,
-      ...link,
-      ...commands,
-      ...more,
-    )
-    assert.equal(made.provisioningState, 'Succeeded')
-    assert.equal(made.publishingProfile.manageActions.install, 'sh install.sh')
-  })
-  step('sig gallery-application version show', async () => {
-    const shown = await az().run('sig', 'gallery-application', 'version', 'show', ...version)
-    assert.equal(shown.publishingProfile.targetRegions.length, 2)
-  })
-  step('sig gallery-application version list', async () => {
-    assert.deepEqual(names(await az().run('sig', 'gallery-application', 'version', 'list', ...application)), ['1.0.0'])
-  })
-  step('sig gallery-application version update', async () => {
-    const change = ['--package-file-link', await packageUri(), ...regions('westeurope')]
-    const update = ['sig', 'gallery-application', 'version', 'update', ...version, ...change]
-    const { code, json, stderr } = await az().attempt(...update)
-    // It puts the list of regions into a list, which its own models refuse before anything is sent.
-    if (/'dict' object has no attribute 'lower'/.test(stderr)) return "az's own fault: it cannot send --target-regions"
-    assert.equal(code, 0, stderr)
-    assert.equal((json as AzDocument).publishingProfile.targetRegions.length, 1)
-    return undefined
-  })
+export function walkApplications(walk: AzWalk): void {
+  walkApplication(walk)
+  walkPackages(walk)
+  const { az, step } = walk
   step('sig gallery-application version delete', async () => {
-    await az().run('sig', 'gallery-application', 'version', 'delete', ...version, '--yes')
-    assert.deepEqual(await az().run('sig', 'gallery-application', 'version', 'list', ...application), [])
+    await az().run(...ofVersion('delete', ...version, '--yes', '--no-wait'))
+    await az().run(...ofVersion('wait', '--deleted', '--interval', '1', ...version))
+    assert.deepEqual(await az().run(...ofVersion('list', ...application)), [])
   })
   step('sig gallery-application delete', async () => {
-    await az().run('sig', 'gallery-application', 'delete', ...application, '--yes')
-    assert.deepEqual(await az().run('sig', 'gallery-application', 'list', ...gallery), [])
+    await az().run(...of('delete', ...application, '--yes', '--no-wait'))
+    await az().run(...of('wait', '--deleted', '--interval', '1', ...application))
+    assert.deepEqual(await az().run(...of('list', ...gallery)), [])
+    await az().run('sig', 'delete', ...gallery)
   })
 }
 
-/** Feature and provider registration: states that really change. */
-export function walkRegistrations({ az, step }: AzWalk): void {
-  const feature = words('--namespace Microsoft.Compute --name GalleryPreview')
-  const registered = async (expected: string): Promise<void> => {
-    for (;;) {
-      const { properties } = await az().run('feature', 'show', ...feature)
-      if (properties.state === expected) return
-      assert.match(properties.state, /^(Pending|Registering|Unregistering)$/)
+function walkApplication({ az, step, takes }: AzWalk): void {
+  step('sig gallery-application create', async () => {
+    await az().run('sig', 'create', ...gallery)
+    const options = words('--os-type Linux --description a-tool --tags a=b -l westeurope --no-wait')
+    await az().run(...of('create', ...application, ...options))
+    await reaches(az, 'sig gallery-application wait', 'name!=`null` && location', ...application)
+    const made = await az().run(...of('show', ...application))
+    assert.equal(made.supportedOSType ?? made.supportedOsType, 'Linux')
+    assert.deepEqual([made.description, made.tags], ['a-tool', { a: 'b' }])
+  })
+  step('sig gallery-application show', async () => {
+    assert.equal((await az().run(...of('show', ...application))).description, 'a-tool')
+  })
+  step('sig gallery-application list', async () => {
+    assert.deepEqual(namesOf(await az().run(...of('list', ...gallery))), ['tool'])
+    if (takes('sig gallery-application list', '--max-items'))
+      assert.deepEqual(namesOf(await pages(az, 'sig gallery-application list', ...gallery)), ['tool'])
+  })
+  step('sig gallery-application update', async () => {
+    const update = (...how: readonly string[]): Promise<AzDocument> => az().run(...of('update', ...application, ...how))
+    const made = await update(...words('--description changed --tags c=d -l westeurope'))
+    assert.deepEqual([made.description, made.tags], ['changed', { c: 'd' }])
+    if (takes('sig gallery-application update', '--set')) {
+      assert.equal((await update('--set', 'description=set')).description, 'set')
+      assert.equal((await update('--force-string', '--set', 'tags.n=1')).tags.n, '1')
+      assert.deepEqual((await update('--remove', 'tags.n')).tags, { c: 'd' })
+      assert.deepEqual((await update('--add', 'tags', 'e=f')).tags, { c: 'd', e: 'f' })
     }
-  }
-  step('feature register', async () => {
-    await az().run('feature', 'register', ...feature)
-    await registered('Registered')
+    await update('--description', 'unawaited', '--no-wait')
+    assert.equal((await az().run(...of('show', ...application))).description, 'unawaited')
   })
-  step('feature show', async () => {
-    assert.match((await az().run('feature', 'show', ...feature)).id, /GalleryPreview$/i)
+}
+
+function walkPackages({ az, step, packageUri, takes, installation }: AzWalk): void {
+  step('sig gallery-application version create', async () => {
+    const links = ['--package-file-link', await packageUri(), '--default-file-link', await packageUri()]
+    const commands = ['--install-command', 'sh install.sh', '--remove-command', 'sh remove.sh']
+    const more = words(`--package-file-name tool.tar --config-file-name tool.conf --exclude-from true --tags a=b
+      -l westeurope --end-of-life-date 2040-01-01T00:00:00Z --no-wait`)
+    const asked = [...links, ...commands, '--update-command', 'sh update.sh', ...regions('westeurope', 'northeurope')]
+    await az().run(...ofVersion('create', ...version, ...asked, ...more))
+    await az().run(...ofVersion('wait', '--created', '--interval', '1', ...version))
+    const made = await az().run(...ofVersion('show', ...version))
+    const { manageActions, settings, source, excludeFromLatest, endOfLifeDate } = made.publishingProfile
+    assert.deepEqual([made.provisioningState, made.tags, excludeFromLatest], ['Succeeded', { a: 'b' }, true])
+    assert.deepEqual(manageActions, { install: 'sh install.sh', remove: 'sh remove.sh', update: 'sh update.sh' })
+    assert.deepEqual([settings.packageFileName, settings.configFileName], ['tool.tar', 'tool.conf'])
+    assert.deepEqual([source.mediaLink, source.defaultConfigurationLink], [links[1], links[3]])
+    assert.match(endOfLifeDate, /^2040-01-01/)
   })
-  step('feature list', async () => {
-    const list = await az().run('feature', 'list', '--namespace', 'Microsoft.Compute')
-    assert.ok(names(list).includes('Microsoft.Compute/GalleryPreview'))
+  step('sig gallery-application version show', async () => {
+    const shown = await az().run(...ofVersion('show', ...version, '--expand', 'ReplicationStatus'))
+    assert.equal(shown.publishingProfile.targetRegions.length, 2)
+    assert.equal(shown.replicationStatus.aggregatedState, 'Completed')
   })
-  step('feature unregister', async () => {
-    await az().run('feature', 'unregister', ...feature)
-    await registered('Unregistered')
+  step('sig gallery-application version list', async () => {
+    assert.deepEqual(namesOf(await az().run(...ofVersion('list', ...application))), ['1.0.0'])
+    if (takes('sig gallery-application version list', '--max-items'))
+      assert.deepEqual(namesOf(await pages(az, 'sig gallery-application version list', ...application)), ['1.0.0'])
   })
-  step('provider list', async () => {
-    const list = await az().run('provider', 'list')
-    assert.ok(list.some((one: AzDocument) => one.namespace === 'Microsoft.Compute'))
-  })
-  step('provider unregister', async () => {
-    await az().run('provider', 'unregister', '-n', 'Microsoft.Storage', '--wait')
-    const { registrationState } = await az().run('provider', 'show', '-n', 'Microsoft.Storage')
-    assert.equal(registrationState, 'Unregistered')
-  })
-  step('provider register', async () => {
-    await az().run('provider', 'register', '-n', 'Microsoft.Storage', '--wait')
-    const { registrationState } = await az().run('provider', 'show', '-n', 'Microsoft.Storage')
-    assert.equal(registrationState, 'Registered')
+  step('sig gallery-application version wait', () =>
+    reaches(az, 'sig gallery-application version wait', undefined, ...version, '--expand', 'ReplicationStatus'),
+  )
+  step('sig gallery-application version update', async () => {
+    // The older one makes the list itself, of the one region that it is given.
+    const one = installation.isGenerated ? regions('westeurope') : ['--target-regions', '{"name": "westeurope"}']
+    const links = ['--package-file-link', await packageUri(), '--default-file-link', await packageUri()]
+    const more = words('-l westeurope --tags c=d --exclude-from false --end-of-life-date 2041-01-01T00:00:00Z')
+    const update = (...how: readonly string[]): Promise<AzDocument> =>
+      az().run(...ofVersion('update', ...version, ...links, ...how))
+    const made = await update(...one, ...more)
+    const { targetRegions, excludeFromLatest, endOfLifeDate } = made.publishingProfile
+    assert.deepEqual([targetRegions.length, excludeFromLatest, made.tags], [1, false, { c: 'd' }])
+    assert.match(endOfLifeDate, /^2041-01-01/)
+    if (takes('sig gallery-application version update', '--set')) {
+      assert.equal((await update('--force-string', '--set', 'tags.n=1')).tags.n, '1')
+      assert.deepEqual((await update('--remove', 'tags.n')).tags, { c: 'd' })
+      assert.deepEqual((await update('--add', 'tags', 'e=f')).tags, { c: 'd', e: 'f' })
+    }
+    await update('--tags', 'no=wait', ...one, '--no-wait')
+    await az().run(...ofVersion('wait', '--updated', '--interval', '1', ...version))
+    assert.deepEqual((await az().run(...ofVersion('show', ...version))).tags, { no: 'wait' })
   })
 }

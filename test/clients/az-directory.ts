@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict'
-import type { RunningGoldleaf } from '../support/goldleaf.ts'
-import type { AzWalk } from './az-galleries.ts'
+import type { AzWalk } from './az-walk.ts'
 
 /** `az ad …`: users, groups, applications and service principals, as the server's own client. */
-export function walkDirectory({ az, step }: AzWalk, server: () => RunningGoldleaf): void {
+export function walkDirectory({ az, step, server }: AzWalk): void {
   walkUsersAndGroups({ az, step })
   walkApplications({ az, step })
   step('ad sp show (own)', async () => {

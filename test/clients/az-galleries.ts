@@ -1,71 +1,89 @@
 import assert from 'node:assert/strict'
-import type { Az, AzDocument } from './az.ts'
-import type { Step } from './client-report.ts'
+import type { AzDocument } from './az.ts'
+import { reaches } from './az-groups.ts'
+import { namesOf, words } from './az-walk.ts'
+import type { AzWalk } from './az-walk.ts'
 
-/** What the walks of az share: the client, and what a test may ask the server for besides. */
-export interface AzWalk {
-  readonly az: () => Az
-  readonly step: Step
-  /** Whether `--no-wait` of version commands sends anything at all: 2.74 exits with 0 before it does (CLIENTS.md). */
-  readonly noWaitSends: boolean
-  /** A fixed VHD in the server's upload area, by the name under which az's cloud knows it. */
-  readonly vhdUri: () => Promise<string>
-  /** A package in the upload area. */
-  readonly packageUri: () => Promise<string>
-}
-
-const words = (line: string): string[] => line.split(/\s+/)
-const group = ['-g', 'az']
-const gallery = [...group, '-r', 'azgallery']
+const gallery = words('-g az -r azgallery')
 const image = [...gallery, '-i', 'linux']
-const version = (name: string): string[] => [...image, '-e', name]
+const definition = (...args: readonly string[]): string[] => ['sig', 'image-definition', ...args]
 
-/** Resource groups, galleries and definitions, with every option that az has for them. */
-export function walkDefinitions({ az, step }: AzWalk): void {
-  step('group create', async () => {
-    const made: AzDocument = await az().run('group', 'create', '-n', 'az', '-l', 'westeurope', '--tags', 'a=b')
-    assert.equal(made.properties.provisioningState, 'Succeeded')
-    assert.deepEqual(made.tags, { a: 'b' })
-  })
-  step('group show', async () => assert.equal((await az().run('group', 'show', '-n', 'az')).location, 'westeurope'))
-  step('group list', async () => assert.equal((await az().run('group', 'list')).length, 1))
-  step('group exists', async () => {
-    assert.equal(await az().run('group', 'exists', '-n', 'az'), true)
-    assert.equal(await az().run('group', 'exists', '-n', 'other'), false)
-  })
-  step('group update', async () => {
-    const made = await az().run('group', 'update', '-n', 'az', '--set', 'tags.c=d')
-    assert.equal(made.tags.c, 'd')
-  })
+/** Galleries: every option but those of sharing, which have walks of their own. */
+export function walkGalleries({ az, step, takes }: AzWalk): void {
   step('sig create', async () => {
-    const made = await az().run('sig', 'create', ...gallery, '--description', 'of az', '--tags', 'team=x')
+    const made = await az().run('sig', 'create', ...gallery, ...words('-l westeurope --description ofaz --tags team=x'))
     assert.equal(made.provisioningState, 'Succeeded')
     assert.match(made.identifier.uniqueName, /-AZGALLERY$/)
     assert.equal(made.location, 'westeurope')
   })
-  step('sig show', async () => assert.equal((await az().run('sig', 'show', ...gallery)).description, 'of az'))
+  step('sig show', async () => assert.equal((await az().run('sig', 'show', ...gallery)).description, 'ofaz'))
   step('sig show --select Permissions', async () => {
-    assert.equal((await az().run('sig', 'show', ...gallery, '--select', 'Permissions')).name, 'azgallery')
+    const shown = await az().run('sig', 'show', ...gallery, '--select', 'Permissions')
+    assert.deepEqual([shown.name, shown.sharingProfile.permissions], ['azgallery', 'Private'])
   })
   step('sig list', async () => {
-    const of = (list: AzDocument): string[] => list.map((one: AzDocument) => one.name)
-    assert.deepEqual(of(await az().run('sig', 'list', ...group)), ['azgallery'])
-    assert.deepEqual(of(await az().run('sig', 'list')), ['azgallery'])
+    await az().run(...words('sig create -g az -r azother'))
+    const both = ['azgallery', 'azother']
+    assert.deepEqual(namesOf(await az().run(...words('sig list -g az'))), both)
+    assert.deepEqual(namesOf(await az().run('sig', 'list')), both)
+    if (takes('sig list', '--max-items'))
+      assert.deepEqual(namesOf(await pages(az, 'sig list')), both, '--max-items, --next-token')
   })
   step('sig update', async () => {
-    const made = await az().run('sig', 'update', ...gallery, '--set', 'tags.env=test', 'description=changed')
+    const update = (...how: readonly string[]): Promise<AzDocument> => az().run('sig', 'update', ...gallery, ...how)
+    const made = await update('--set', 'tags.env=test', 'description=changed')
     assert.deepEqual([made.description, made.tags], ['changed', { team: 'x', env: 'test' }])
+    assert.deepEqual((await update('--remove', 'tags.env')).tags, { team: 'x' })
+    assert.deepEqual((await update('--force-string', '--set', 'tags.n=1')).tags, { team: 'x', n: '1' })
+    const shown = takes('sig update', '--select') ? ['--select', 'Permissions'] : ['-l', 'westeurope']
+    assert.deepEqual((await update('--add', 'tags', 'e=f', ...shown)).tags, { team: 'x', n: '1', e: 'f' })
   })
+  step('sig update --soft-delete', async () => {
+    const made = await az().run('sig', 'update', ...gallery, '--soft-delete', 'true')
+    assert.equal(made.softDeletePolicy.isSoftDeleteEnabled, true)
+    await az().run('sig', 'update', ...gallery, '--soft-delete', 'false')
+    const { softDeletePolicy } = await az().run('sig', 'show', ...gallery)
+    assert.equal(softDeletePolicy?.isSoftDeleteEnabled ?? false, false)
+  })
+  step('sig delete', async () => {
+    await az().run(...words('sig delete -g az -r azother'))
+    const { code, stderr } = await az().attempt(...words('sig show -g az -r azother'))
+    assert.equal(code, 3, stderr)
+  })
+}
+
+/** What a list answers when it is asked for one entry at a time. */
+export async function pages(az: AzWalk['az'], list: string, ...of: readonly string[]): Promise<AzDocument> {
+  const found: AzDocument[] = []
+  for (let token: readonly string[] = []; ;) {
+    const page = await az().attempt(...words(list), ...of, '--max-items', '1', ...token)
+    assert.equal(page.code, 0, page.stderr)
+    const entries = page.json as AzDocument[]
+    found.push(...entries.filter((one) => one.nextToken === undefined))
+    const next = entries.find((one) => one.nextToken !== undefined)?.nextToken
+    if (next === undefined) return found
+    token = ['--next-token', next]
+  }
+}
+
+/** Definitions, with every option that az has for them. */
+export function walkDefinitions({ az, step, takes }: AzWalk): void {
   step('sig image-definition create', async () => {
     const options = words(`--publisher contoso --offer linux --sku base --os-type Linux --os-state Specialized
       --hyper-v-generation V1 --architecture x64 --description all-options --eula https://contoso.example/eula
       --privacy-statement-uri https://contoso.example/privacy --release-note-uri https://contoso.example/notes
       --end-of-life-date 2040-12-31 --minimum-cpu-core 1 --maximum-cpu-core 8 --minimum-memory 1 --maximum-memory 64
       --plan-name plan --plan-publisher contoso --plan-product product --disallowed-disk-types Standard_LRS
-      --features IsAcceleratedNetworkSupported=true --tags kind=base`)
-    const made = await az().run('sig', 'image-definition', 'create', ...image, ...options)
+      --features IsAcceleratedNetworkSupported=true --tags kind=base -l westeurope`)
+    const made = await az().run(...definition('create', ...image, ...options))
     assert.equal(made.provisioningState, 'Succeeded')
     assert.deepEqual(made.identifier, { publisher: 'contoso', offer: 'linux', sku: 'base' })
+    assert.deepEqual(
+      [made.osType, made.osState, made.hyperVGeneration, made.architecture, made.description, made.tags],
+      ['Linux', 'Specialized', 'V1', 'x64', 'all-options', { kind: 'base' }],
+    )
+    const links = ['eula', 'privacy', 'notes'].map((page) => `https://contoso.example/${page}`)
+    assert.deepEqual([made.eula, made.privacyStatementUri, made.releaseNoteUri], links)
     // 2.45 prints its own spelling of the member.
     assert.deepEqual(made.recommended.vCPUs ?? made.recommended.vCpUs, { min: 1, max: 8 })
     assert.deepEqual(made.recommended.memory, { min: 1, max: 64 })
@@ -75,112 +93,70 @@ export function walkDefinitions({ az, step }: AzWalk): void {
     assert.equal(made.features[0].name, 'IsAcceleratedNetworkSupported')
   })
   step('sig image-definition show', async () => {
-    assert.equal((await az().run('sig', 'image-definition', 'show', ...image)).eula, 'https://contoso.example/eula')
+    assert.equal((await az().run(...definition('show', ...image))).eula, 'https://contoso.example/eula')
   })
   step('sig image-definition list', async () => {
-    assert.equal((await az().run('sig', 'image-definition', 'list', ...gallery)).length, 1)
+    const options = words(`--publisher contoso --offer linux --sku general --os-type Linux --hyper-v-generation V1`)
+    await az().run(...definition('create', ...gallery, '-i', 'general', ...options))
+    const both = ['general', 'linux']
+    assert.deepEqual(namesOf(await az().run(...definition('list', ...gallery))).toSorted(), both)
+    if (takes('sig image-definition list', '--max-items'))
+      assert.deepEqual(namesOf(await pages(az, 'sig image-definition list', ...gallery)).toSorted(), both)
   })
   step('sig image-definition update', async () => {
-    const set = ['--set', 'description=new', 'recommended.memory.max=128']
-    const made = await az().run('sig', 'image-definition', 'update', ...image, ...set)
+    const update = (...how: readonly string[]): Promise<AzDocument> =>
+      az().run(...definition('update', ...image, ...how))
+    const made = await update('--set', 'description=new', 'recommended.memory.max=128')
     assert.deepEqual([made.description, made.recommended.memory.max], ['new', 128])
+    assert.equal((await update('--remove', 'releaseNoteUri')).releaseNoteUri ?? undefined, undefined)
+    assert.equal((await update('--force-string', '--set', 'tags.n=1')).tags.n, '1')
+    assert.deepEqual((await update('--add', 'disallowed.diskTypes', 'Premium_LRS')).disallowed.diskTypes.length, 2)
   })
-  step('sig image-definition update of what may not change', async () => {
-    const { code, stderr } = await az().attempt(
-      'sig',
-      'image-definition',
-      'update',
-      ...image,
-      '--set',
-      'osType=Windows',
-    )
-    assert.notEqual(code, 0)
-    assert.match(stderr, /PropertyChangeNotAllowed|Changing property 'galleryImage.properties.osType' is not allowed/)
-  })
-}
-
-/** Versions: from a VHD and from another version, in several regions, with --no-wait and wait. */
-export function walkVersions({ az, step, vhdUri, noWaitSends }: AzWalk): void {
-  step('sig image-version create', async () => {
-    const uri = await vhdUri()
-    const options = words(`--os-vhd-uri ${uri} --os-vhd-storage-account azaccount --replica-count 1
-      --target-regions westeurope=2=standard_lrs northeurope=1=premium_lrs --storage-account-type Standard_LRS
-      --end-of-life-date 2040-01-01 --exclude-from-latest true --allow-replicated-location-deletion true
-      --replication-mode Full --tags a=1`)
-    const made = await az().run('sig', 'image-version', 'create', ...version('1.0.0'), ...options)
-    assert.equal(made.provisioningState, 'Succeeded')
-    const shown = made.publishingProfile.targetRegions.map((one: AzDocument) => [
-      one.name,
-      one.regionalReplicaCount,
-      one.storageAccountType,
-    ])
-    assert.deepEqual(shown, [
-      ['West Europe', 2, 'Standard_LRS'],
-      ['North Europe', 1, 'Premium_LRS'],
-    ])
-    assert.equal(made.publishingProfile.excludeFromLatest, true)
-  })
-  step('sig image-version show', async () => {
-    const shown = await az().run('sig', 'image-version', 'show', ...version('1.0.0'), '--expand', 'ReplicationStatus')
-    assert.equal(shown.replicationStatus.aggregatedState, 'Completed')
-    assert.equal(shown.replicationStatus.summary.length, 2)
-  })
-  step('sig image-version create --image-version', async () => {
-    const { id } = await az().run('sig', 'image-version', 'show', ...version('1.0.0'))
-    const made = await az().run('sig', 'image-version', 'create', ...version('1.1.0'), '--image-version', id)
-    assert.equal(made.provisioningState, 'Succeeded')
-  })
-  step('sig image-version list', async () => {
-    const names = (await az().run('sig', 'image-version', 'list', ...image)).map((one: AzDocument) => one.name)
-    assert.deepEqual(names, ['1.0.0', '1.1.0'])
-  })
-  step('sig image-version update', async () => {
-    const add = ['--add', 'publishingProfile.targetRegions', 'name=northeurope', 'regionalReplicaCount=1']
-    const added = await az().run('sig', 'image-version', 'update', ...version('1.1.0'), ...add)
-    assert.equal(added.publishingProfile.targetRegions.length, 2)
-    const set = ['--set', 'publishingProfile.excludeFromLatest=true']
-    const made = await az().run('sig', 'image-version', 'update', ...version('1.1.0'), ...set)
-    assert.equal(made.publishingProfile.excludeFromLatest, true)
-  })
-  step('sig image-version update --target-regions', async () => {
-    const regions = ['--target-regions', 'westeurope=1', '--replica-count', '2']
-    const made = await az().run('sig', 'image-version', 'update', ...version('1.0.0'), ...regions)
-    assert.equal(made.publishingProfile.targetRegions.length, 1)
-  })
-  const noWait = ['--set', 'tags.waited=yes', '--no-wait']
-  step('sig image-version update --no-wait, then wait', async () => {
-    await az().run('sig', 'image-version', 'update', ...version('1.1.0'), ...noWait)
-    const tags = async (): Promise<AzDocument> =>
-      (await az().run('sig', 'image-version', 'show', ...version('1.1.0'))).tags
-    if (!noWaitSends) {
-      assert.equal((await tags())?.waited, undefined)
-      return 'this az ends before it sends anything'
-    }
-    await az().run('sig', 'image-version', 'wait', ...version('1.1.0'), '--updated', '--interval', '1')
-    assert.equal((await tags()).waited, 'yes')
+  step('sig image-definition update of what may not change', () =>
+    az().refused(
+      /PropertyChangeNotAllowed|Changing property 'galleryImage.properties.osType' is not allowed/,
+      ...definition('update', ...image, '--set', 'osType=Windows'),
+    ),
+  )
+  step('sig image-definition wait', async () => {
+    if (!takes('sig image-definition wait', '--created')) return 'this az has no such command'
+    await reaches(az, 'sig image-definition wait', undefined, ...image)
     return undefined
-  })
-  step('sig image-definition delete with versions below', async () => {
-    const { code, stderr } = await az().attempt('sig', 'image-definition', 'delete', ...image)
-    assert.notEqual(code, 0)
-    assert.match(stderr, /nested resources exist|CannotDeleteResource/)
   })
 }
 
 /** Everything goes again, by az's own delete commands. */
-export function walkDeletion({ az, step }: AzWalk): void {
+export function walkDeletion({ az, step, takes }: AzWalk): void {
+  step('sig image-definition delete with versions below', () =>
+    az().refused(/nested resources exist|CannotDeleteResource/, ...definition('delete', ...image)),
+  )
   step('sig image-version delete', async () => {
-    for (const name of ['1.0.0', '1.1.0']) await az().run('sig', 'image-version', 'delete', ...version(name))
-    assert.deepEqual(await az().run('sig', 'image-version', 'list', ...image), [])
+    for (const one of [image, [...gallery, '-i', 'general']]) {
+      const names = async (): Promise<string[]> => namesOf(await az().run('sig', 'image-version', 'list', ...one))
+      for (const name of await names()) await az().run('sig', 'image-version', 'delete', ...one, '-e', name)
+      assert.deepEqual(await names(), [])
+    }
+    await az().run(...words('sig image-version wait --deleted --interval 1'), ...image, '-e', '1.0.0')
   })
   step('sig image-definition delete', async () => {
-    await az().run('sig', 'image-definition', 'delete', ...image)
-    assert.deepEqual(await az().run('sig', 'image-definition', 'list', ...gallery), [])
+    await az().run(...definition('delete', ...image))
+    const asked = takes('sig image-definition delete', '--no-wait') ? ['--no-wait'] : []
+    await az().run(...definition('delete', ...gallery, '-i', 'general', ...asked))
+    if (takes('sig image-definition wait', '--deleted'))
+      await az().run(...definition('wait', '--deleted', '--interval', '1', ...gallery, '-i', 'general'))
+    assert.deepEqual(await az().run(...definition('list', ...gallery)), [])
   })
-  step('sig delete', async () => {
-    await az().run('sig', 'delete', ...gallery)
-    const { code, stderr } = await az().attempt('sig', 'show', ...gallery)
-    assert.equal(code, 3, stderr)
+  step('sig delete --no-wait, then wait --deleted', async () => {
+    if (!takes('sig delete', '--no-wait')) return void (await az().run('sig', 'delete', ...gallery))
+    await reaches(
+      az,
+      'sig wait',
+      undefined,
+      ...gallery,
+      ...words('--expand SharingProfile/Groups --select Permissions'),
+    )
+    await az().run('sig', 'delete', ...gallery, '--no-wait')
+    return void (await az().run(...words('sig wait --deleted --interval 1'), ...gallery))
   })
   step('group delete', async () => {
     await az().run('group', 'delete', '-n', 'az', '--yes')

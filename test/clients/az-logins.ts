@@ -1,20 +1,14 @@
 import assert from 'node:assert/strict'
 import { signInWithDeviceCode } from '../../src/identity/browser.fixture.ts'
-import type { RunningGoldleaf } from '../support/goldleaf.ts'
 import { openAz } from './az.ts'
-import type { Az, AzInstallation, Registration } from './az.ts'
-import type { AzWalk } from './az-galleries.ts'
+import type { Az, Registration } from './az.ts'
+import type { AzWalk } from './az-walk.ts'
 
 const dora = { username: 'dora@goldleaf.local', password: 'Correct-horse-1' }
 const asDora = ['login', '-u', dora.username, '-p', dora.password]
 
-interface LoginWalk extends Pick<AzWalk, 'az' | 'step'> {
-  readonly server: () => RunningGoldleaf
-  readonly installation: AzInstallation
-}
-
 /** The ways to sign in, each by an az of its own, and what is seen by whom nothing was given. */
-export function walkLogins({ az, step, server, installation }: LoginWalk): void {
+export function walkLogins({ az, step, server, installation }: AzWalk): void {
   const another = (registration?: Registration): Promise<Az> => openAz(installation, server(), registration)
   /**
    * A password goes to an authority of ADFS's form: for any other MSAL first asks for the kind of account, and leaves

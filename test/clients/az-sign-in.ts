@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict'
-import type { RunningGoldleaf } from '../support/goldleaf.ts'
-import type { AzWalk } from './az-galleries.ts'
+import type { AzWalk } from './az-walk.ts'
 
 /** Signing in as the server's own client, and what az keeps of it. */
-export function walkSignIn({ az, step }: AzWalk, server: () => RunningGoldleaf): void {
+export function walkSignIn({ az, step, server }: AzWalk): void {
   step('cloud register', async () => {
     assert.equal((await az().run('cloud', 'show')).endpoints.resourceManager, server().env.endpoint)
   })

@@ -1,52 +1,75 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, before } from 'node:test'
 import { startGoldleaf } from '../support/goldleaf.ts'
 import type { RunningGoldleaf } from '../support/goldleaf.ts'
 import { openAz } from './az.ts'
 import type { Az, AzInstallation } from './az.ts'
 import { walkAccess } from './az-access.ts'
-import { walkDefinitions, walkDeletion, walkVersions } from './az-galleries.ts'
+import { coveredGroups, walkCoverage } from './az-coverage.ts'
+import { walkDefinitions, walkDeletion, walkGalleries } from './az-galleries.ts'
+import { walkGroups } from './az-groups.ts'
 import { walkDirectory } from './az-directory.ts'
-import { walkApplications, walkRegistrations } from './az-artifacts.ts'
+import { walkApplications } from './az-artifacts.ts'
+import { walkRegistrations } from './az-registrations.ts'
 import { walkCommunity, walkDirectSharing } from './az-sharing.ts'
 import { walkLogins } from './az-logins.ts'
 import { walkSignIn } from './az-sign-in.ts'
+import { walkVersions } from './az-versions.ts'
+import type { AzWalk } from './az-walk.ts'
 import { clientSuite } from './client-report.ts'
 import { uploadPackage, uploadVhd } from './uploads.ts'
 
+/** The regions that there are without a configuration, one of them with an edge zone. */
+const regions = [
+  { name: 'westeurope', displayName: 'West Europe', zones: 3, extendedLocations: [{ name: 'Cork' }] },
+  { name: 'northeurope', displayName: 'North Europe', zones: 3 },
+  { name: 'eastus', displayName: 'East US', zones: 3 },
+]
+
 /** The walk that every az is taken through, against a server of its own. */
-export function azSuite(
-  client: string,
-  slug: string,
-  installation: AzInstallation & { readonly noWaitSends: boolean },
-): void {
+export function azSuite(client: string, slug: string, installation: AzInstallation): void {
   clientSuite(client, slug, (step) => {
+    let folder: string
     let server: RunningGoldleaf
     let az: Az
+    let options: Awaited<ReturnType<Az['options']>>
     before(async () => {
-      server = await startGoldleaf()
+      folder = await mkdtemp(join(tmpdir(), 'goldleaf-az-'))
+      const config = join(folder, 'goldleaf.json')
+      await writeFile(config, JSON.stringify({ regions }))
+      server = await startGoldleaf({ args: ['--config', config] })
       az = await openAz(installation, server)
+      options = await az.options(...coveredGroups)
     })
     after(async () => {
-      await az[Symbol.asyncDispose]()
-      await server[Symbol.asyncDispose]()
+      await az?.[Symbol.asyncDispose]()
+      await server?.[Symbol.asyncDispose]()
+      await rm(folder, { recursive: true, force: true })
     })
-    const walk = {
+    const walk: AzWalk = {
       az: () => az,
+      server: () => server,
+      installation,
       step,
-      noWaitSends: installation.noWaitSends,
+      takes: (command, option) => options[command]?.some((names) => names.includes(option)) ?? false,
       vhdUri: () => uploadVhd(server, 'azaccount', 'linux.vhd'),
       packageUri: () => uploadPackage(server, 'azaccount', 'tool.tar'),
     }
-    walkSignIn(walk, () => server)
-    walkDirectory(walk, () => server)
-    walkLogins({ ...walk, server: () => server, installation })
-    walkAccess({ ...walk, server: () => server, installation })
+    walkSignIn(walk)
+    walkDirectory(walk)
+    walkLogins(walk)
+    walkAccess(walk)
+    walkGroups(walk)
+    walkGalleries(walk)
     walkDefinitions(walk)
     walkVersions(walk)
-    walkDirectSharing(walk, () => server)
+    walkDirectSharing(walk)
     walkCommunity(walk)
     walkApplications(walk)
     walkRegistrations(walk)
     walkDeletion(walk)
+    walkCoverage(walk, () => options)
   })
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -14,6 +14,10 @@ export interface AzInstallation {
   readonly authority: 'adfs' | 'plain'
   /** The option of `az login` that takes a program's certificate: `-p` until 2.66. */
   readonly certificateOption: '-p' | '--certificate'
+  /** Whether its gallery commands are generated of the API's models (`aaz`). */
+  readonly isGenerated: boolean
+  /** Whether `--no-wait` of image versions sends anything at all: 2.74 exits with 0 before it does (CLIENTS.md). */
+  readonly noWaitSends: boolean
 }
 
 export interface AzResult {
@@ -30,6 +34,12 @@ export interface Az extends AsyncDisposable {
   run(...args: readonly string[]): Promise<AzDocument>
   /** Runs it to its end, whatever that is. */
   attempt(...args: readonly string[]): Promise<AzResult>
+  /** Runs it; the server must refuse, and az must say so in these words. */
+  refused(says: RegExp, ...args: readonly string[]): Promise<void>
+  /** What was run so far, but for what ended in an error that nobody expected. */
+  readonly calls: readonly (readonly string[])[]
+  /** Every command of these groups with its options, each by all its names: what this az's parser takes. */
+  options(...groups: readonly string[]): Promise<Readonly<Record<string, readonly (readonly string[])[]>>>
   /** Runs it with all that it has to say to a person, and hands over each line of that as it comes. */
   converse(onLine: (line: string) => void, ...args: readonly string[]): Promise<AzResult>
   /** Writes a file that az can read; answers the name to give it. */
@@ -68,24 +78,42 @@ export async function openAz(
     // `az role` of Debian 12 fails without it: see the file.
     ...(installation.chroot === undefined ? { PYTHONPATH: join(import.meta.dirname, 'az-2.45-shim') } : {}),
   }
-  const [program = '', ...before] = commandOf(installation)
-  const execute = (args: readonly string[], onLine?: (line: string) => void): Promise<AzResult> =>
+  const execute = (command: string, args: readonly string[], onLine?: (line: string) => void): Promise<AzResult> =>
     new Promise((resolve) => {
       const options = { env: environment, timeout: timeoutMs, maxBuffer: 64 * 1024 * 1024 }
-      const child = execFile(program, [...before, ...args, '-o', 'json'], options, (error, stdout, stderr) => {
+      const [program = '', ...rest] = [...commandOf(installation, command), ...args]
+      const child = execFile(program, rest, options, (error, stdout, stderr) => {
         const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 1
         resolve({ code, json: parse(stdout), stdout, stderr })
       })
       if (onLine && child.stderr) createInterface(child.stderr).on('line', onLine)
     })
-  const attempt = (...args: readonly string[]): Promise<AzResult> => execute([...args, '--only-show-errors'])
+  const calls: (readonly string[])[] = []
+  const attempt = async (...args: readonly string[]): Promise<AzResult> => {
+    const result = await execute('az', [...args, '--only-show-errors', '-o', 'json'])
+    if (result.code === 0) calls.push(args)
+    return result
+  }
   const az: Az = {
     attempt,
-    converse: (onLine, ...args) => execute(args, onLine),
+    calls,
+    converse: (onLine, ...args) => execute('az', [...args, '-o', 'json'], onLine),
     async run(...args) {
       const { code, json, stdout, stderr } = await attempt(...args)
       assert.equal(code, 0, `az ${args.join(' ')}\n${stderr}${stdout}`)
       return json as AzDocument
+    },
+    async refused(says, ...args) {
+      const { code, stdout, stderr } = await attempt(...args)
+      assert.notEqual(code, 0, `az ${args.join(' ')}\n${stdout}`)
+      assert.match(stderr, says)
+      calls.push(args)
+    },
+    async options(...groups) {
+      const script = await az.file('options.py', await readFile(join(import.meta.dirname, 'az-options.py'), 'utf8'))
+      const { code, json, stderr } = await execute('/usr/bin/python3', [script, ...groups])
+      assert.equal(code, 0, stderr)
+      return json as Record<string, string[][]>
     },
     async file(name, text) {
       await writeFile(join(inside, name), text)
@@ -100,9 +128,9 @@ export async function openAz(
 }
 
 /** In a chroot az wants /proc: mounted for this one process, so that nothing is left behind. */
-function commandOf({ chroot }: AzInstallation): readonly string[] {
-  if (chroot === undefined) return ['az']
-  return ['unshare', '-m', 'sh', '-c', 'mount -t proc proc "$0/proc" && exec chroot "$0" az "$@"', chroot]
+function commandOf({ chroot }: AzInstallation, command: string): readonly string[] {
+  if (chroot === undefined) return [command]
+  return ['unshare', '-m', 'sh', '-c', 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"', chroot, command]
 }
 
 async function registerCloud(

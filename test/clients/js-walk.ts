@@ -4,6 +4,8 @@ import type { ComputeManagementClientOptionalParams } from '@azure/arm-compute'
 import { ClientSecretCredential } from '@azure/identity'
 import type { TokenCredential } from '@azure/identity'
 import { armCaller } from '../support/goldleaf.ts'
+import { applicationsOf, communityOf, sharingOf } from './js-artifacts.ts'
+import { invitesOf, newestOf } from './js-newest.ts'
 import type { SdkStep, WalkFacts, WalkLine } from './sdk-steps.ts'
 
 export type MakeClient = (
@@ -12,7 +14,7 @@ export type MakeClient = (
   options: ComputeManagementClientOptionalParams,
 ) => ComputeManagementClient
 
-type Walk = readonly (readonly [SdkStep, () => Promise<unknown>])[]
+export type Walk = readonly (readonly [SdkStep, () => Promise<unknown>])[]
 
 const location = 'westeurope'
 const names = ['sdk', 'sdk'] as const
@@ -25,7 +27,10 @@ async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
 }
 
 /** The walk in JavaScript; the methods are the same in every version since 17, so one walk serves them. */
-export async function* jsWalk(make: MakeClient, { server, vhdUri }: WalkFacts): AsyncGenerator<WalkLine> {
+export async function* jsWalk(
+  make: MakeClient,
+  { server, vhdUri, packageUri, has }: WalkFacts,
+): AsyncGenerator<WalkLine> {
   const { endpoint, tenantId, clientId, clientSecret, subscriptionId } = server.env
   const credential = new ClientSecretCredential(tenantId, clientId, clientSecret, {
     authorityHost: endpoint,
@@ -40,6 +45,14 @@ export async function* jsWalk(make: MakeClient, { server, vhdUri }: WalkFacts): 
     ...galleriesOf(client),
     ...versionsOf(client, vhdUri, `${groupId}/providers/Microsoft.Storage/storageAccounts/sdkaccount`),
     ...disksOf(client),
+    ...applicationsOf(client, packageUri),
+    ...sharingOf(
+      client,
+      subscriptionId,
+      has('invites: reject, accept') ? invitesOf(client, subscriptionId, tenantId) : [],
+    ),
+    ...communityOf(client),
+    ...(has('scripts: create, get, list, update') ? newestOf(client, packageUri) : []),
     ...deletionOf(client),
     ['resource group: delete', () => arm.call('DELETE', group).then(({ status }) => assert.equal(status, 202))],
   ]

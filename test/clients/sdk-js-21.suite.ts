@@ -4,7 +4,7 @@ import { jsWalk } from './js-walk.ts'
 import { sdkSuite } from './sdk-steps.ts'
 
 // The walk uses only what both versions have; their types name the same things as different types.
-sdkSuite('@azure/arm-compute 21.6.0', 'sdk-js-21', (facts) =>
+sdkSuite({ client: '@azure/arm-compute 21.6.0', slug: 'sdk-js-21', apiVersion: '2023-07-03' }, (facts) =>
   jsWalk(
     (credential, subscriptionId, options) =>
       new Version21(credential, subscriptionId, {

@@ -5,7 +5,8 @@ import { after, before } from 'node:test'
 import { startGoldleaf } from '../support/goldleaf.ts'
 import type { RunningGoldleaf } from '../support/goldleaf.ts'
 import { clientSuite } from './client-report.ts'
-import { uploadVhd } from './uploads.ts'
+import { operationsNotCalled } from './gallery-operations.ts'
+import { uploadPackage, uploadVhd } from './uploads.ts'
 
 /** The walk that every SDK takes, each in its own language; the names are the rows of docs/compatibility.md. */
 export const sdkSteps = [
@@ -27,6 +28,35 @@ export const sdkSteps = [
   'versions: update',
   'snapshots: create, get, list, delete',
   'disks: create from the image, get, list, delete',
+  'applications: create',
+  'applications: update',
+  'applications: get',
+  'applications: list by gallery',
+  'application versions: create',
+  'application versions: get with ReplicationStatus',
+  'application versions: list by application',
+  'application versions: update',
+  'application versions: delete',
+  'applications: delete',
+  'sharing: add a subscription',
+  'shared galleries: list, get',
+  'shared images: list, get',
+  'shared versions: list, get',
+  'invites: reject, accept',
+  'tenant-level invites: reject, accept',
+  'sharing: reset',
+  'community: enable',
+  'community galleries: get',
+  'community images: list, get',
+  'community versions: list, get',
+  'community: reset',
+  'scripts: create, get, list, update',
+  'script versions: create, get, list, update',
+  'script versions, scripts: delete',
+  'access profiles: create, get, list, update',
+  'access profile versions: create, get, list, update',
+  'access profile versions, access profiles: delete',
+  'soft-deleted versions: list, restore',
   'galleries: delete with children below',
   'versions: delete',
   'images: delete',
@@ -35,31 +65,63 @@ export const sdkSteps = [
 ] as const
 export type SdkStep = (typeof sdkSteps)[number]
 
+/** Steps that only an SDK of this api-version of galleries, or a later one, can take. */
+const since: Partial<Record<SdkStep, string>> = {
+  'invites: reject, accept': '2025-12-03',
+  'tenant-level invites: reject, accept': '2025-12-03',
+  'scripts: create, get, list, update': '2025-03-03',
+  'script versions: create, get, list, update': '2025-03-03',
+  'script versions, scripts: delete': '2025-03-03',
+  'access profiles: create, get, list, update': '2024-03-03',
+  'access profile versions: create, get, list, update': '2024-03-03',
+  'access profile versions, access profiles: delete': '2024-03-03',
+  'soft-deleted versions: list, restore': '2024-03-03',
+}
+
 /** What a walk is told. Names of its own are all `sdk`. */
 export interface WalkFacts {
   readonly server: RunningGoldleaf
   readonly vhdUri: string
+  readonly packageUri: string
+  /** Whether this SDK has what the step calls. */
+  readonly has: (step: SdkStep) => boolean
+}
+
+/** An SDK: its name, that of its file in docs/clients, and the api-version in which it asks for galleries. */
+export interface Sdk {
+  readonly client: string
+  readonly slug: string
+  readonly apiVersion: string
 }
 
 /** A step's name and what went wrong in it. */
 export type WalkLine = readonly [step: string, error: string | undefined]
 
-/** Runs a walk against a server of its own; every step of `sdkSteps` must come and pass. */
-export function sdkSuite(client: string, slug: string, walk: (facts: WalkFacts) => AsyncIterable<WalkLine>): void {
+/** Runs a walk against a server of its own; every step that the SDK has must come and pass, and call all that it has. */
+export function sdkSuite({ client, slug, apiVersion }: Sdk, walk: (facts: WalkFacts) => AsyncIterable<WalkLine>): void {
+  const traffic = process.env['GOLDLEAF_TRAFFIC']
   clientSuite(client, slug, (step) => {
     let server: RunningGoldleaf
     const results = new Map<string, string | undefined>()
+    const has = (name: SdkStep): boolean => (since[name] ?? '') <= apiVersion
     before(async () => {
       server = await startGoldleaf()
       const vhdUri = await uploadVhd(server, 'sdkaccount', 'sdk.vhd')
-      for await (const [name, error] of walk({ server, vhdUri })) results.set(name, error)
+      const packageUri = await uploadPackage(server, 'sdkaccount', 'tool.tar')
+      for await (const [name, error] of walk({ server, vhdUri, packageUri, has })) results.set(name, error)
     })
-    after(() => server[Symbol.asyncDispose]())
+    after(() => server?.[Symbol.asyncDispose]())
     for (const name of sdkSteps)
       step(name, async () => {
+        if (!has(name)) return 'not in this SDK'
         assert.ok(results.has(name), `the walk ended before it: ${[...results].at(-1)?.join(' ') ?? 'nothing ran'}`)
         assert.equal(results.get(name), undefined)
+        return undefined
       })
+    step(`every operation of galleries ${apiVersion} was called`, async () => {
+      assert.ok(traffic, 'nothing was recorded: run it by `npm run test:clients`')
+      assert.deepEqual(operationsNotCalled(traffic, server.process.pid ?? 0, apiVersion), [])
+    })
   })
 }
 
@@ -72,7 +134,7 @@ export function programWalk(
   args: readonly string[],
   more: Readonly<Record<string, string>> = {},
 ): (facts: WalkFacts) => AsyncGenerator<WalkLine> {
-  return async function* walk({ server: { env }, vhdUri }) {
+  return async function* walk({ server: { env }, vhdUri, packageUri }) {
     const child = spawn(command, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {
@@ -84,6 +146,7 @@ export function programWalk(
         CLIENT_ID: env.clientId,
         CLIENT_SECRET: env.clientSecret,
         VHD_URI: vhdUri,
+        PACKAGE_URI: packageUri,
         // For Python and for Go.
         REQUESTS_CA_BUNDLE: env.caFile,
         SSL_CERT_FILE: env.caFile,

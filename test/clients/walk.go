@@ -322,16 +322,18 @@ func (w *walk) deleteGroup() error {
 	return wait(&operation, w.groups.Client, err)
 }
 
+type step struct {
+	name string
+	run  func() error
+}
+
 func main() {
 	w, err := newWalk()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	steps := []struct {
-		name string
-		run  func() error
-	}{
+	steps := append([]step{
 		{"sign in and create a resource group", w.createGroup},
 		{"galleries: create", w.createGallery},
 		{"galleries: get", w.getGallery},
@@ -352,6 +354,8 @@ func main() {
 		{"versions: update", w.updateVersion},
 		{"snapshots: create, get, list, delete", w.walkSnapshots},
 		{"disks: create from the image, get, list, delete", w.walkDisks},
+	}, newSharingWalk(w).steps()...)
+	steps = append(steps, []step{
 		{"galleries: delete with children below", func() error {
 			return refused(w.deleteGallery(), "CannotDeleteResource")
 		}},
@@ -359,7 +363,7 @@ func main() {
 		{"images: delete", w.deleteImage},
 		{"galleries: delete", w.deleteGallery},
 		{"resource group: delete", w.deleteGroup},
-	}
+	}...)
 	for _, step := range steps {
 		if err := step.run(); err != nil {
 			fmt.Printf("fail %s\t%s\n", step.name, strings.ReplaceAll(err.Error(), "\n", " "))

@@ -121,6 +121,147 @@ def disks():
     absent(lambda: client.get(group, "sdk"))
 
 
+tool = (group, "sdk", "tool")
+publishing = {
+    "target_regions": [{"name": "West Europe"}, {"name": "North Europe"}],
+    "source": {"media_link": env["PACKAGE_URI"]},
+    "manage_actions": {"install": "i", "remove": "r"},
+}
+
+
+def names(items):
+    return [one.name for one in items]
+
+
+def create_application():
+    body = {"location": location, "supported_os_type": "Linux", "description": "one"}
+    made = compute.gallery_applications.begin_create_or_update(*tool, body).result()
+    equal(made.supported_os_type, "Linux")
+
+
+def update_application():
+    body = {"description": "two", "tags": {"a": "b"}}
+    made = compute.gallery_applications.begin_update(*tool, body).result()
+    equal((made.description, made.tags), ("two", {"a": "b"}))
+
+
+def delete_application():
+    compute.gallery_applications.begin_delete(*tool).result()
+    absent(lambda: compute.gallery_applications.get(*tool))
+
+
+def create_application_version():
+    body = {"location": location, "publishing_profile": publishing}
+    made = compute.gallery_application_versions.begin_create_or_update(*tool, "1.0.0", body).result()
+    equal(made.provisioning_state, "Succeeded")
+
+
+def get_application_version():
+    shown = compute.gallery_application_versions.get(*tool, "1.0.0", expand="ReplicationStatus")
+    equal(shown.replication_status.aggregated_state, "Completed")
+    equal(shown.publishing_profile.source.media_link, env["PACKAGE_URI"])
+
+
+def update_application_version():
+    body = {"publishing_profile": {**publishing, "exclude_from_latest": True}}
+    made = compute.gallery_application_versions.begin_update(*tool, "1.0.0", body).result()
+    equal(made.publishing_profile.exclude_from_latest, True)
+
+
+def delete_application_version():
+    compute.gallery_application_versions.begin_delete(*tool, "1.0.0").result()
+    equal(list(compute.gallery_application_versions.list_by_gallery_application(*tool)), [])
+
+
+def open_gallery(name, sharing_profile):
+    """A gallery of its own with a copy of what `sdk` has."""
+    body = {"location": location, "sharing_profile": sharing_profile}
+    compute.galleries.begin_create_or_update(group, name, body).result()
+    identifier = {"publisher": "sdk", "offer": "sdk", "sku": name}
+    compute.gallery_images.begin_create_or_update(group, name, "linux", {**definition, "identifier": identifier}).result()
+    version = {
+        "location": location,
+        "publishing_profile": {"target_regions": regions},
+        "storage_profile": {"source": {"id": version_id()}},
+    }
+    compute.gallery_image_versions.begin_create_or_update(group, name, "linux", "1.0.0", version).result()
+
+
+def share(name, operation, groups=None):
+    body = {"operation_type": operation, "groups": groups}
+    compute.gallery_sharing_profile.begin_update(group, name, body).result()
+
+
+def close_gallery(name):
+    share(name, "Reset")
+    compute.gallery_image_versions.begin_delete(group, name, "linux", "1.0.0").result()
+    compute.gallery_images.begin_delete(group, name, "linux").result()
+    compute.galleries.begin_delete(group, name).result()
+
+
+def share_with_subscription():
+    open_gallery("sdkshared", {"permissions": "Groups"})
+    share("sdkshared", "Add", [{"type": "Subscriptions", "ids": [env["SUBSCRIPTION"]]}])
+    shown = compute.galleries.get(group, "sdkshared", expand="SharingProfile/Groups")
+    equal(shown.sharing_profile.groups[0].ids, [env["SUBSCRIPTION"]])
+
+
+shared = (location, env["SUBSCRIPTION"] + "-SDKSHARED")
+
+
+def shared_galleries():
+    equal(len(list(compute.shared_galleries.list(location))), 1)
+    equal(compute.shared_galleries.get(*shared).unique_id.endswith("-SDKSHARED"), True)
+
+
+def shared_images():
+    equal(names(compute.shared_gallery_images.list(*shared)), ["linux"])
+    equal(compute.shared_gallery_images.get(*shared, "linux").os_type, "Linux")
+
+
+def shared_versions():
+    equal(names(compute.shared_gallery_image_versions.list(*shared, "linux")), ["1.0.0"])
+    equal(compute.shared_gallery_image_versions.get(*shared, "linux", "1.0.0").name, "1.0.0")
+
+
+def reset_sharing():
+    close_gallery("sdkshared")
+    equal(list(compute.shared_galleries.list(location)), [])
+
+
+def enable_community():
+    info = {
+        "publisher_uri": "https://contoso.example",
+        "publisher_contact": "images@contoso.example",
+        "eula": "https://contoso.example/eula",
+        "public_name_prefix": "contoso",
+    }
+    open_gallery("sdkpublic", {"permissions": "Community", "community_gallery_info": info})
+    share("sdkpublic", "EnableCommunity")
+    equal(public_name().startswith("contoso-"), True)
+
+
+def public_name():
+    return compute.galleries.get(group, "sdkpublic").sharing_profile.community_gallery_info.public_names[0]
+
+
+def community_images():
+    equal(names(compute.community_gallery_images.list(location, public_name())), ["linux"])
+    equal(compute.community_gallery_images.get(location, public_name(), "linux").os_type, "Linux")
+
+
+def community_versions():
+    of = (location, public_name(), "linux")
+    equal(names(compute.community_gallery_image_versions.list(*of)), ["1.0.0"])
+    equal(compute.community_gallery_image_versions.get(*of, "1.0.0").name, "1.0.0")
+
+
+def reset_community():
+    name = public_name()
+    close_gallery("sdkpublic")
+    absent(lambda: compute.community_galleries.get(location, name))
+
+
 def delete_versions():
     for name in ("1.0.0", "1.0.1"):
         compute.gallery_image_versions.begin_delete(group, "sdk", "sdk", name).result()
@@ -166,6 +307,35 @@ steps = [
     ("versions: update", update_version),
     ("snapshots: create, get, list, delete", snapshots),
     ("disks: create from the image, get, list, delete", disks),
+    ("applications: create", create_application),
+    ("applications: update", update_application),
+    ("applications: get", lambda: equal(compute.gallery_applications.get(*tool).description, "two")),
+    (
+        "applications: list by gallery",
+        lambda: equal(names(compute.gallery_applications.list_by_gallery(group, "sdk")), ["tool"]),
+    ),
+    ("application versions: create", create_application_version),
+    ("application versions: get with ReplicationStatus", get_application_version),
+    (
+        "application versions: list by application",
+        lambda: equal(names(compute.gallery_application_versions.list_by_gallery_application(*tool)), ["1.0.0"]),
+    ),
+    ("application versions: update", update_application_version),
+    ("application versions: delete", delete_application_version),
+    ("applications: delete", delete_application),
+    ("sharing: add a subscription", share_with_subscription),
+    ("shared galleries: list, get", shared_galleries),
+    ("shared images: list, get", shared_images),
+    ("shared versions: list, get", shared_versions),
+    ("sharing: reset", reset_sharing),
+    ("community: enable", enable_community),
+    (
+        "community galleries: get",
+        lambda: equal(compute.community_galleries.get(location, public_name()).name, public_name()),
+    ),
+    ("community images: list, get", community_images),
+    ("community versions: list, get", community_versions),
+    ("community: reset", reset_community),
     (
         "galleries: delete with children below",
         lambda: refused(lambda: compute.galleries.begin_delete(group, "sdk").result(), "CannotDeleteResource"),
