@@ -54,7 +54,7 @@ function rowsOf(type: ResourceTypeDeclaration): readonly Row[] {
   return [...rows, ...type.actions.map((action) => actionRow(path, action))]
 }
 
-const clientsFolder = join(toolConfig.root, 'docs/clients')
+export const clientsFolder = join(toolConfig.root, 'docs/clients')
 
 /** What ran (`npm run test:clients` writes a file a client): commands down, the clients of a family across. */
 function clientTables(): readonly string[] {

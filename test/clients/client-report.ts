@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, suite, test } from 'node:test'
 
-const folder = join(import.meta.dirname, '../../docs/clients')
+/** Where tools/test-clients.ts gathers what ran; a suite that somebody runs by itself reports nothing. */
+const folder = process.env['GOLDLEAF_CLIENT_REPORTS']
 
 /** What became of one command of a client: the row of docs/compatibility.md. */
 export interface CommandResult {
@@ -22,15 +23,15 @@ export interface ClientReport {
 export type Step = (command: string, check: () => Promise<string | void>) => void
 
 /**
- * A suite whose steps are commands of a real client, run in order. In the end it writes `docs/clients/<slug>.json`, from
- * which tools/compatibility.ts makes the table of docs/compatibility.md: the table says what ran, nothing else.
+ * A suite whose steps are commands of a real client, run in order. In the end it reports `<slug>.json` for
+ * docs/clients, from which tools/compatibility.ts makes the table of docs/compatibility.md: it says what ran, no more.
  */
 export function clientSuite(client: string, slug: string, body: (step: Step) => void): void {
   suite(client, () => {
     const states = new Map<string, CommandResult['state']>()
     after(() => {
       const commands = [...states].map(([command, state]) => ({ command, state }))
-      mkdirSync(folder, { recursive: true })
+      if (folder === undefined) return
       const report: ClientReport = { client, commands }
       writeFileSync(join(folder, `${slug}.json`), `${JSON.stringify(report, undefined, 2)}\n`)
     })
