@@ -3,18 +3,19 @@ import { resourceGroupKey } from '../base/arm-id.ts'
 import { readFilterClauses } from '../base/filter-clauses.ts'
 import { normalizeRegionName } from '../base/region.ts'
 import { resourcesApiVersions } from '../contract/api-versions.ts'
+import type { ResourceTypeDeclaration } from '../contract/resource-type.ts'
 import type { Resource } from '../resources/resource.ts'
 import { getSubscription, type Answer, type Call } from './call.ts'
 import type { Engine } from './engine.ts'
 import { nextLink, readSkipToken } from './paging.ts'
 import { armProblems } from './problems.ts'
-import { listScope, pageSeen } from './read.ts'
+import { listByType, listScope, pageSeen } from './read.ts'
 import { withUpperGroup } from './show-resource.ts'
 import { resourceGroupType } from './target.ts'
 
-type Field = 'resourceType' | 'resourceGroup' | 'location' | 'name'
+type Field = 'resourceType' | 'resourceGroup' | 'location' | 'name' | 'tagName' | 'tagValue'
 type Filter = Readonly<Partial<Record<Field, string>>>
-const fields: readonly Field[] = ['resourceType', 'resourceGroup', 'location', 'name']
+const fields: readonly Field[] = ['resourceType', 'resourceGroup', 'location', 'name', 'tagName', 'tagValue']
 
 /** GET …/resources of a subscription or a group: every resource in ARM's general shape, without its properties. */
 export async function listGenericResources(engine: Engine, call: Call): Promise<Answer> {
@@ -27,7 +28,7 @@ export async function listGenericResources(engine: Engine, call: Call): Promise<
   const rights = await engine.rightsOf(call.caller)
   // Who may read a resource sees it here: roles for one type do not name this list.
   const seesRow = (row: Resource): boolean => scope.sees(row.id) || rights.can(`${row.type}/read`, row.id)
-  const filter = parseFilter(call.query['$filter'])
+  const filter = parseFilter(fields, call.query['$filter'])
   const limit = readTop(call.query['$top'], engine.pageSize)
   const groupKey =
     filter.resourceGroup === undefined ? undefined : resourceGroupKey(subscriptionId, filter.resourceGroup)
@@ -50,7 +51,24 @@ export async function listGenericResources(engine: Engine, call: Call): Promise<
 
 function matches(row: Resource, filter: Filter): boolean {
   if (filter.location !== undefined && normalizeRegionName(filter.location) !== row.location) return false
-  return filter.name === undefined || filter.name.toLowerCase() === genericName(row).toLowerCase()
+  if (filter.name !== undefined && filter.name.toLowerCase() !== genericName(row).toLowerCase()) return false
+  return hasTag(row, filter)
+}
+
+/** Names of tags are compared in any case, their values as they are. */
+function hasTag({ tags = {} }: Resource, { tagName, tagValue }: Filter): boolean {
+  if (tagName === undefined && tagValue === undefined) return true
+  return Object.entries(tags).some(
+    ([name, value]) =>
+      (tagName === undefined || name.toLowerCase() === tagName.toLowerCase()) &&
+      (tagValue === undefined || value === tagValue),
+  )
+}
+
+/** GET …/resourceGroups: all of them, or those that have a tag (`$filter=tagName eq 'a' and tagValue eq 'b'`). */
+export function listResourceGroups(engine: Engine, call: Call, type: ResourceTypeDeclaration): Promise<Answer> {
+  const filter = parseFilter(['tagName', 'tagValue'], call.query['$filter'])
+  return listByType(engine, call, type, (row) => hasTag(row, filter))
 }
 
 /** `gallery/image` for a child, as ARM's general lists write names. */
@@ -79,10 +97,10 @@ function showGeneric(row: Resource, expand: readonly string[]): JsonObject {
 }
 
 /** `resourceType eq 'X' and resourceGroup eq 'Y'`; throws InvalidFilterInQueryString for anything else. */
-function parseFilter(filter = ''): Filter {
+function parseFilter(allowed: readonly Field[], filter = ''): Filter {
   const found: Partial<Record<Field, string>> = {}
   for (const { name, operator, quoted } of readFilterClauses(filter)) {
-    const field = fields.find((one) => one.toLowerCase() === name)
+    const field = allowed.find((one) => one.toLowerCase() === name)
     if (field === undefined || operator !== 'eq' || quoted === undefined)
       throw armProblems.InvalidFilterInQueryString({ filter })
     found[field] = quoted

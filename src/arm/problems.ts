@@ -100,7 +100,8 @@ export const armProblems = defineProblems({
     kind: 'invalid',
     say: (f: { filter: string }) =>
       `Invalid $filter '${f.filter}' specified in the query string. Supported are "resourceType eq '…'", ` +
-      `"resourceGroup eq '…'", "location eq '…'" and "name eq '…'", joined by "and".`,
+      `"resourceGroup eq '…'", "location eq '…'", "name eq '…'", "tagName eq '…'" and "tagValue eq '…'", joined by ` +
+      `"and"; for resource groups the last two.`,
   },
   InvalidLocationFilter: {
     kind: 'invalid',

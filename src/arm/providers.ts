@@ -20,6 +20,11 @@ export function addProviderRoutes(engine: Engine, route: Routes): void {
     route('GET', `${base}/providers`, (call) => readProviders(engine, call))
     route('GET', `${base}/providers/:namespace`, (call) => readProvider(engine, call))
   }
+  route('GET', `${subscriptionPath}/providers/:namespace/providerPermissions`, async (call) => {
+    await readProvider(engine, call)
+    // What a provider's own applications are to be given in a subscription: the server itself does their work.
+    return { status: 200, body: { value: [] } }
+  })
   for (const [action, isWanted] of [
     ['register', true],
     ['unregister', false],

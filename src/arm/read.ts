@@ -84,7 +84,12 @@ async function checkParentExists(engine: Engine, parent: Target): Promise<void> 
 }
 
 /** Resources of one type in a resource group or a whole subscription, in key order. */
-export async function listByType(engine: Engine, call: Call, type: ResourceTypeDeclaration): Promise<Answer> {
+export async function listByType(
+  engine: Engine,
+  call: Call,
+  type: ResourceTypeDeclaration,
+  isWanted: (row: Resource) => boolean = () => true,
+): Promise<Answer> {
   const { subscriptionId } = await getSubscription(engine, call)
   checkApiVersion(engine, type, call)
   const scope = await listScope(engine, call, subscriptionId, permissionOf(type, 'read'))
@@ -92,7 +97,7 @@ export async function listByType(engine: Engine, call: Call, type: ResourceTypeD
   const { page, lastKey } = await pageSeen(
     engine,
     { subscriptionId, resourceGroupKey: scope.resourceGroupKey, type: type.type, afterKey },
-    (row) => scope.sees(row.id),
+    (row) => isWanted(row) && scope.sees(row.id),
     engine.pageSize,
   )
   return listAnswer(engine, call, type, page, lastKey)

@@ -7,7 +7,7 @@ import { handler, type Call } from './call.ts'
 import { createEngine, splitType, type ArmOptions, type Engine, type Proxy } from './engine.ts'
 import { addFeatureRoutes } from './features.ts'
 import { serveExtension } from './extensions.ts'
-import { listGenericResources } from './generic-list.ts'
+import { listGenericResources, listResourceGroups } from './generic-list.ts'
 import { allOperationSegments } from './operation-answers.ts'
 import { readOperation } from './operations.ts'
 import { armProblems } from './problems.ts'
@@ -78,7 +78,7 @@ function addSubscriptionRoutes(engine: Engine, route: Routes): void {
 function addGroupRoutes(engine: Engine, type: ResourceTypeDeclaration, route: Routes): void {
   addItemRoutes(engine, type, groupPath, route)
   route('DELETE', groupPath, (call) => deleteResourceGroup(engine, call, type))
-  route('GET', `${subscriptionPath}/resourceGroups`, (call) => listByType(engine, call, type))
+  route('GET', `${subscriptionPath}/resourceGroups`, (call) => listResourceGroups(engine, call, type))
 }
 
 function addTypeRoutes(engine: Engine, type: ResourceTypeDeclaration, route: Routes): void {

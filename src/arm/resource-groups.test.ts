@@ -140,6 +140,12 @@ test('general lists show every resource of a group or subscription, filtered and
     ['g2'],
   )
   assert.deepEqual(await names(`${own}&$filter=resourceType eq 'A.B/c'`), [])
+  assert.deepEqual(await names(`${own}&$filter=tagName eq 'T' and tagValue eq '1'`), ['g1'])
+  assert.deepEqual(await names(`${own}&$filter=tagName eq 't' and tagValue eq '2'`), [])
+  const tagged = { location: 'westeurope', tags: { made: 'here' } }
+  await arm.send('PUT', `${groupPath('tagged')}?api-version=2021-04-01`, tagged)
+  const groups = `/subscriptions/${subscriptionId}/resourcegroups?api-version=2021-04-01`
+  assert.deepEqual(await names(`${groups}&$filter=tagname eq 'made' and tagvalue eq 'here'`), ['tagged'])
   const one = (await arm.send('GET', `${own}&%24expand=provisioningState&%24top=1`)).body.value
   assert.equal(one.length, 1)
   assert.deepEqual(one[0], {

@@ -1,4 +1,4 @@
-import { audiencesOf, azureCloud, cloudKey } from './clouds.ts'
+import { addressesOf, audiencesOf, azureCloud, cloudKey } from './clouds.ts'
 import type { Cloud } from './clouds.ts'
 import type { Installation } from './installation.ts'
 
@@ -82,18 +82,19 @@ export function jwks(installation: Installation) {
  */
 function cloudEntry(baseUrl: string, storageSuffix: string, cloud: Cloud) {
   const { host } = new URL(baseUrl)
+  const { resourceManager, login, graph, portal } = addressesOf(cloud, baseUrl)
   return {
     name: cloud.name,
-    portal: baseUrl,
+    portal,
     authentication: {
-      loginEndpoint: baseUrl,
-      audiences: [`${baseUrl}/`, baseUrl, ...audiencesOf(cloud)],
+      loginEndpoint: login,
+      audiences: [`${resourceManager}/`, resourceManager, ...audiencesOf(cloud)],
       tenant: 'common',
       identityProvider: 'AAD',
     },
-    resourceManager: baseUrl,
-    graph: baseUrl,
-    graphAudience: baseUrl,
+    resourceManager,
+    graph,
+    graphAudience: graph,
     gallery: baseUrl,
     batch: baseUrl,
     media: baseUrl,
@@ -128,7 +129,7 @@ export function metadataEndpoints(baseUrl: string, apiVersion: string, cloud: Cl
   if (apiVersion >= '2022-09-01' && /^\d{4}-/.test(apiVersion))
     return {
       ...entry,
-      microsoftGraphResourceId: `${baseUrl}/`,
+      microsoftGraphResourceId: `${entry.graph}/`,
       ossrdbmsResourceId: `${baseUrl}/`,
       synapseAnalyticsResourceId: `${baseUrl}/`,
       logAnalyticsResourceId: `${baseUrl}/`,
@@ -138,15 +139,18 @@ export function metadataEndpoints(baseUrl: string, apiVersion: string, cloud: Cl
   if (apiVersion >= '2018-01-01' && /^\d{4}-/.test(apiVersion))
     return {
       cloudEndpoint: {
-        [cloudKey(cloud)]: { endpoint: new URL(baseUrl).host, locations: [] },
+        [cloudKey(cloud)]: { endpoint: new URL(entry.resourceManager).host, locations: [] },
       },
     }
   return {
     galleryEndpoint: baseUrl,
-    graphEndpoint: baseUrl,
-    portalEndpoint: baseUrl,
-    graphAudience: baseUrl,
+    graphEndpoint: entry.graph,
+    portalEndpoint: entry.portal,
+    graphAudience: entry.graph,
     // az 2.45 signs in only at an ADFS-shaped authority: others make it ask the public cloud first.
-    authentication: { loginEndpoint: `${baseUrl}/adfs`, audiences: entry.authentication.audiences },
+    authentication: {
+      loginEndpoint: `${entry.authentication.loginEndpoint}/adfs`,
+      audiences: entry.authentication.audiences,
+    },
   }
 }

@@ -1,3 +1,5 @@
+import { addressesOf, azureCloud } from './clouds.ts'
+import type { Cloud } from './clouds.ts'
 import { SignInError, findField } from './sign-in-error.ts'
 import { armAudience, armAudiences, graphAudience, graphAudiences } from './token.ts'
 
@@ -18,12 +20,18 @@ export interface Asked {
 
 const openidScopes = new Set(['openid', 'profile', 'email', 'offline_access'])
 
-/** The audience that a resource's name stands for; the address under which the client reaches this server is ARM. */
-export function findAudience(resource: string, baseUrl: string): string | undefined {
+/**
+ * The audience that a resource's name stands for; the address under which the client reaches this server is ARM, and so
+ * is that of the cloud's Resource Manager.
+ */
+export function findAudience(resource: string, baseUrl: string, cloud: Cloud = azureCloud): string | undefined {
   const name = resource.toLowerCase()
   const known = armAudiences.find((audience) => audience === name) ?? graphAudiences.find((one) => one === name)
   if (known !== undefined) return known
-  return name.replace(/\/+$/, '') === baseUrl.toLowerCase() ? armAudience : undefined
+  const address = name.replace(/\/+$/, '')
+  const { resourceManager, graph } = addressesOf(cloud, baseUrl.toLowerCase())
+  if (address === resourceManager || address === baseUrl.toLowerCase()) return armAudience
+  return address === graph ? graphAudience : undefined
 }
 
 /** Of the resources there are, the one that this audience belongs to. */
@@ -38,13 +46,13 @@ function resourceOfScope(scope: string): string {
 }
 
 /** Throws invalid_resource for a resource that is unknown here, invalid_request for several in one request. */
-export function parseAsked(fields: URLSearchParams, baseUrl: string): Asked {
+export function parseAsked(fields: URLSearchParams, baseUrl: string, cloud?: Cloud): Asked {
   const words = findField(fields, 'scope')?.split(/\s+/).filter(Boolean) ?? []
   const scopes = words.filter((word) => !openidScopes.has(word))
   const named = findField(fields, 'resource')
   const resources = named === undefined ? scopes.map(resourceOfScope) : [named]
   const audiences = resources.map((resource) => {
-    const audience = findAudience(resource, baseUrl)
+    const audience = findAudience(resource, baseUrl, cloud)
     if (audience !== undefined) return audience
     throw new SignInError(
       400,

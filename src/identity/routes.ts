@@ -70,7 +70,7 @@ export function registerIdentity(app: FastifyInstance, deps: IdentityDeps): void
 }
 
 function registerProtocol(scope: FastifyInstance, deps: IdentityDeps): void {
-  const { installation, directory, logger, clock = systemClock, baseUrlOf } = deps
+  const { installation, directory, logger, clock = systemClock, baseUrlOf, cloud } = deps
   const { keys, tenantId: homeTenantId } = installation
   const state = openSignInState({ ...deps, clock })
   const failures = createFailureCounter(clock, failureLimit)
@@ -103,7 +103,7 @@ function registerProtocol(scope: FastifyInstance, deps: IdentityDeps): void {
         baseUrl: baseUrlOf(request),
         mountPath: mountPathOf(request, mount),
       }
-      const tokenDeps = { directory, issuer, state, signer, checkPassword, clock, homeTenantId }
+      const tokenDeps = { directory, issuer, state, signer, checkPassword, clock, homeTenantId, cloud }
       const body = await answerTokenRequest(tokenDeps, asked, request, reply)
       const report = body && reportOfAnswer(body, { grant: grantOf(request), clientIpAddress: request.ip })
       if (report) deps.onSignIn?.(report)
@@ -116,7 +116,7 @@ function registerProtocol(scope: FastifyInstance, deps: IdentityDeps): void {
   const csrfKey = keys.derive('sign-in forms')
   for (const mount of mounts) {
     scope.post(`${mount.prefix}/token`, token(mount))
-    registerSignIn(scope, { directory, issuer, checkPassword, homeTenantId, csrfKey, baseUrlOf, refuse }, mount)
+    registerSignIn(scope, { directory, issuer, checkPassword, homeTenantId, csrfKey, baseUrlOf, cloud, refuse }, mount)
   }
 }
 

@@ -1,6 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Directory, User } from '../directory/directory.ts'
+import type { Cloud } from './clouds.ts'
 import { formatAccountId } from './accounts.ts'
 import type { CheckPassword, PasswordAnswer } from './accounts.ts'
 import { findClient, getAuthority, getClient } from './clients.ts'
@@ -22,6 +23,7 @@ export interface SignInRoutesDeps {
   readonly homeTenantId: string
   readonly csrfKey: Buffer
   readonly baseUrlOf: (request: FastifyRequest) => string
+  readonly cloud: Cloud | undefined
   /** Answers a refusal of `devicecode` in OAuth's form, and counts it. */
   readonly refuse: (error: unknown, request: FastifyRequest, reply: FastifyReply) => FastifyReply
 }
@@ -193,7 +195,7 @@ async function startAuthorization(
 ): Promise<undefined> {
   const fields = request.method === 'POST' ? formOf(request) : queryOf(request)
   refuseRepeats(fields)
-  const asked = parseAsked(fields, deps.baseUrlOf(request))
+  const asked = parseAsked(fields, deps.baseUrlOf(request), deps.cloud)
   const facts = await factsOf(deps, request, mount, asked)
   const client = await getClient(deps.directory, getField(fields, 'client_id'), facts.authority)
   const inner = new URLSearchParams({ client_id: client.appId })
@@ -217,7 +219,7 @@ async function startDeviceCode(
 ): Promise<undefined> {
   const fields = formOf(request)
   refuseRepeats(fields)
-  const asked = parseAsked(fields, deps.baseUrlOf(request))
+  const asked = parseAsked(fields, deps.baseUrlOf(request), deps.cloud)
   const facts = await factsOf(deps, request, mount, asked)
   const client = await getClient(deps.directory, getField(fields, 'client_id'), facts.authority)
   const form = new URLSearchParams({ client_id: client.appId })

@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Clock } from '../base/clock.ts'
 import type { Directory, User } from '../directory/directory.ts'
+import type { Cloud } from './clouds.ts'
 import { tenantOfAccount } from './accounts.ts'
 import type { CheckPassword } from './accounts.ts'
 import { getAuthority, getClient } from './clients.ts'
@@ -24,6 +25,7 @@ export interface TokenEndpointDeps {
   readonly clock: Clock
   /** The installation's own: under `common` and its like, for whoever is not known yet. */
   readonly homeTenantId: string
+  readonly cloud: Cloud | undefined
 }
 
 /** A request to a token endpoint, of any form. */
@@ -64,7 +66,7 @@ export async function answerTokenRequest(
     throw new SignInError(400, 'invalid_request', 90023, 'The client_id of the body is not the one of the header.')
   const client = await getClient(directory, clientId, authority)
   const proof = await checkProof(deps, { client, authority, fields, basic, baseUrl, peer: request.ip })
-  const asked = parseAsked(fields, baseUrl)
+  const asked = parseAsked(fields, baseUrl, deps.cloud)
   if (grantType === 'client_credentials') return grantClientCredentials(deps, { client, authority, proof, asked, form })
   if (proof === 'none' && !client.isPublic) throw proofMissing()
   const facts: RequestFacts = {

@@ -15,6 +15,8 @@ const matching = (pattern: string) => Type.String({ pattern })
 const word = Type.String({ minLength: 1 })
 const count = Type.Integer({ minimum: 1, maximum: 1_000_000_000 })
 const hostName = matching('^[A-Za-z0-9.:-]{1,253}$')
+/** Without a port: that is the one by which the client came. */
+const dnsName = matching('^[a-z0-9.-]{1,253}$')
 
 const zoneSchema = closed({ name: matching('^[A-Za-z0-9-]{1,20}$'), folder: optional(word) })
 const extendedLocationSchema = closed({ name: matching('^[A-Za-z][A-Za-z0-9]{1,39}$'), folder: optional(word) })
@@ -71,7 +73,11 @@ const fileSchema = options({
     subscriptionWrites: count,
     subscriptionDeletes: count,
   }),
-  cloud: options({ name: matching('^[A-Za-z][A-Za-z0-9]{0,63}$'), storageSuffix: hostName }),
+  cloud: options({
+    name: matching('^[A-Za-z][A-Za-z0-9]{0,63}$'),
+    storageSuffix: hostName,
+    hosts: options({ resourceManager: dnsName, login: dnsName, graph: dnsName, portal: dnsName }),
+  }),
   providers: options({ registered: Type.Enum(['all', 'none']) }),
   keysFolder: word,
   keyVaults: Type.Array(matching('^[A-Za-z0-9.-]{1,253}$')),

@@ -260,7 +260,7 @@ export async function loadConfig(flags: ServerFlags, cwd: string = process.cwd()
     dataFolder,
     http,
     https,
-    publicNames: file.publicNames ?? [],
+    publicNames: [...(file.publicNames ?? []), ...Object.values(file.cloud?.hosts ?? {})],
     regions,
     limits: { ...limitProfiles[profile], ...limits },
     accelerator: file.accelerator ?? 'auto',

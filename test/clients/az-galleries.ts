@@ -16,10 +16,14 @@ export function walkGalleries({ az, step, takes }: AzWalk): void {
     assert.match(made.identifier.uniqueName, /-AZGALLERY$/)
     assert.equal(made.location, 'westeurope')
   })
-  step('sig show', async () => assert.equal((await az().run('sig', 'show', ...gallery)).description, 'ofaz'))
+  step('sig show', async () => {
+    const shown = await az().run('sig', 'show', ...gallery)
+    assert.equal(shown.description, 'ofaz')
+    assert.deepEqual(await az().run('sig', 'show', '--ids', shown.id), shown)
+  })
   step('sig show --select Permissions', async () => {
     const shown = await az().run('sig', 'show', ...gallery, '--select', 'Permissions')
-    assert.deepEqual([shown.name, shown.sharingProfile.permissions], ['azgallery', 'Private'])
+    assert.equal(shown.name, 'azgallery')
   })
   step('sig list', async () => {
     await az().run(...words('sig create -g az -r azother'))
@@ -27,7 +31,7 @@ export function walkGalleries({ az, step, takes }: AzWalk): void {
     assert.deepEqual(namesOf(await az().run(...words('sig list -g az'))), both)
     assert.deepEqual(namesOf(await az().run('sig', 'list')), both)
     if (takes('sig list', '--max-items'))
-      assert.deepEqual(namesOf(await pages(az, 'sig list')), both, '--max-items, --next-token')
+      assert.deepEqual(namesOf(await pages(az, 'sig list', 1)), both, '--max-items, --next-token')
   })
   step('sig update', async () => {
     const update = (...how: readonly string[]): Promise<AzDocument> => az().run('sig', 'update', ...gallery, ...how)
@@ -35,15 +39,17 @@ export function walkGalleries({ az, step, takes }: AzWalk): void {
     assert.deepEqual([made.description, made.tags], ['changed', { team: 'x', env: 'test' }])
     assert.deepEqual((await update('--remove', 'tags.env')).tags, { team: 'x' })
     assert.deepEqual((await update('--force-string', '--set', 'tags.n=1')).tags, { team: 'x', n: '1' })
-    const shown = takes('sig update', '--select') ? ['--select', 'Permissions'] : ['-l', 'westeurope']
-    assert.deepEqual((await update('--add', 'tags', 'e=f', ...shown)).tags, { team: 'x', n: '1', e: 'f' })
+    const more = takes('sig update', '--select') ? words('--select Permissions') : words('-l westeurope --no-wait')
+    await update('--set', 'tags.e=f', ...more)
+    assert.deepEqual((await az().run('sig', 'show', ...gallery)).tags, { team: 'x', n: '1', e: 'f' })
   })
-  step('sig update --soft-delete', async () => {
-    const made = await az().run('sig', 'update', ...gallery, '--soft-delete', 'true')
+  step('sig create, update --soft-delete', async () => {
+    const bin = words('-g az -r azbin')
+    const made = await az().run('sig', 'create', ...bin, '--soft-delete', 'true')
     assert.equal(made.softDeletePolicy.isSoftDeleteEnabled, true)
-    await az().run('sig', 'update', ...gallery, '--soft-delete', 'false')
-    const { softDeletePolicy } = await az().run('sig', 'show', ...gallery)
-    assert.equal(softDeletePolicy?.isSoftDeleteEnabled ?? false, false)
+    const changed = await az().run('sig', 'update', ...bin, '--soft-delete', 'false')
+    assert.equal(changed.softDeletePolicy?.isSoftDeleteEnabled ?? false, false)
+    await az().run('sig', 'delete', ...bin)
   })
   step('sig delete', async () => {
     await az().run(...words('sig delete -g az -r azother'))
@@ -52,18 +58,29 @@ export function walkGalleries({ az, step, takes }: AzWalk): void {
   })
 }
 
-/** What a list answers when it is asked for one entry at a time. */
-export async function pages(az: AzWalk['az'], list: string, ...of: readonly string[]): Promise<AzDocument> {
+/** What a list answers when it is asked for so many entries at a time. */
+export async function pages(
+  az: AzWalk['az'],
+  list: string,
+  limit: number,
+  ...of: readonly string[]
+): Promise<AzDocument> {
   const found: AzDocument[] = []
-  for (let token: readonly string[] = []; ;) {
-    const page = await az().attempt(...words(list), ...of, '--max-items', '1', ...token)
-    assert.equal(page.code, 0, page.stderr)
-    const entries = page.json as AzDocument[]
-    found.push(...entries.filter((one) => one.nextToken === undefined))
-    const next = entries.find((one) => one.nextToken !== undefined)?.nextToken
-    if (next === undefined) return found
-    token = ['--next-token', next]
+  for (let next: string | undefined = ''; next !== undefined;) {
+    const token: readonly string[] = next === '' ? [] : ['--next-token', next]
+    next = undefined
+    const { code, json, stderr } = await az().converse(
+      (line) => (next = /Token of next page: (\S+)/.exec(line)?.[1] ?? next),
+      ...words(list),
+      ...of,
+      '--max-items',
+      String(limit),
+      ...token,
+    )
+    assert.equal(code, 0, stderr)
+    found.push(...(json as AzDocument[]))
   }
+  return found
 }
 
 /** Definitions, with every option that az has for them. */
@@ -79,11 +96,11 @@ export function walkDefinitions({ az, step, takes }: AzWalk): void {
     assert.equal(made.provisioningState, 'Succeeded')
     assert.deepEqual(made.identifier, { publisher: 'contoso', offer: 'linux', sku: 'base' })
     assert.deepEqual(
-      [made.osType, made.osState, made.hyperVGeneration, made.architecture, made.description, made.tags],
-      ['Linux', 'Specialized', 'V1', 'x64', 'all-options', { kind: 'base' }],
+      [made.osType, made.osState, made.hyperVGeneration, made.architecture, made.eula, made.tags],
+      ['Linux', 'Specialized', 'V1', 'x64', 'https://contoso.example/eula', { kind: 'base' }],
     )
-    const links = ['eula', 'privacy', 'notes'].map((page) => `https://contoso.example/${page}`)
-    assert.deepEqual([made.eula, made.privacyStatementUri, made.releaseNoteUri], links)
+    // Neither az sends these three (create_gallery_image of its custom.py).
+    for (const name of ['description', 'privacyStatementUri', 'releaseNoteUri']) assert.equal(made[name] ?? null, null)
     // 2.45 prints its own spelling of the member.
     assert.deepEqual(made.recommended.vCPUs ?? made.recommended.vCpUs, { min: 1, max: 8 })
     assert.deepEqual(made.recommended.memory, { min: 1, max: 64 })
@@ -101,16 +118,17 @@ export function walkDefinitions({ az, step, takes }: AzWalk): void {
     const both = ['general', 'linux']
     assert.deepEqual(namesOf(await az().run(...definition('list', ...gallery))).toSorted(), both)
     if (takes('sig image-definition list', '--max-items'))
-      assert.deepEqual(namesOf(await pages(az, 'sig image-definition list', ...gallery)).toSorted(), both)
+      assert.deepEqual(namesOf(await pages(az, 'sig image-definition list', 1, ...gallery)).toSorted(), both)
   })
   step('sig image-definition update', async () => {
     const update = (...how: readonly string[]): Promise<AzDocument> =>
       az().run(...definition('update', ...image, ...how))
     const made = await update('--set', 'description=new', 'recommended.memory.max=128')
     assert.deepEqual([made.description, made.recommended.memory.max], ['new', 128])
-    assert.equal((await update('--remove', 'releaseNoteUri')).releaseNoteUri ?? undefined, undefined)
     assert.equal((await update('--force-string', '--set', 'tags.n=1')).tags.n, '1')
+    assert.equal((await update('--remove', 'tags.n')).tags.n, undefined)
     assert.deepEqual((await update('--add', 'disallowed.diskTypes', 'Premium_LRS')).disallowed.diskTypes.length, 2)
+    if (takes('sig image-definition update', '--no-wait')) await update('--set', 'tags.no=wait', '--no-wait')
   })
   step('sig image-definition update of what may not change', () =>
     az().refused(
@@ -161,5 +179,6 @@ export function walkDeletion({ az, step, takes }: AzWalk): void {
   step('group delete', async () => {
     await az().run('group', 'delete', '-n', 'az', '--yes')
     assert.equal(await az().run('group', 'exists', '-n', 'az'), false)
+    await az().run(...words('sig share wait -g az -r azshared --deleted --interval 1'))
   })
 }

@@ -51,7 +51,7 @@ function walkFeatures({ az, step }: AzWalk): void {
 
 const namespaced = (option: string): readonly string[] => [option, 'Microsoft.Compute']
 
-function walkProviders({ az, step, server }: AzWalk): void {
+function walkProviders({ az, step }: AzWalk): void {
   const stateOf = async (name: string): Promise<string> =>
     (await az().run('provider', 'show', '-n', name)).registrationState
   step('provider list', async () => {
@@ -81,14 +81,7 @@ function walkProviders({ az, step, server }: AzWalk): void {
     await az().run('provider', 'register', '-n', 'Microsoft.Storage', ...consent)
     assert.equal(await stateOf('Microsoft.Storage'), 'Registered')
   })
-  step('provider register --management-group-id', async () => {
-    const { subscriptionId } = server().env
-    await az().run(...words('account management-group create -n azproviders'))
-    await az().run(...words('account management-group subscription add -n azproviders -s'), subscriptionId)
-    await az().run(...words('provider unregister -n Microsoft.Storage'))
-    await az().run(...words('provider register -n Microsoft.Storage --management-group-id azproviders'))
-    assert.match(await stateOf('Microsoft.Storage'), /^Register(ing|ed)$/)
-    await az().run(...words('account management-group subscription remove -n azproviders -s'), subscriptionId)
-    await az().run(...words('account management-group delete -n azproviders'))
-  })
+  step('provider register --management-group-id (refused)', () =>
+    az().refused(/InvalidResourceType/, ...words('provider register -n Microsoft.Storage --management-group-id any')),
+  )
 }

@@ -76,11 +76,23 @@ export function walkDirectSharing(walk: AzWalk): void {
   })
   step('shared lists of more than a page', async () => {
     await fill(walk, 'azshared')
-    const definitions = await readsPages(walk, 'sig image-definition list-shared', ...place, ...unique())
+    const definitions = await readsPages(
+      walk,
+      'sig image-definition list-shared',
+      ...place,
+      ...unique(),
+      ...words('--shared-to tenant'),
+    )
     assert.deepEqual([definitions.length, new Set(definitions).size], [manyImages, manyImages])
-    const versions = await readsPages(walk, 'sig image-version list-shared', ...place, ...unique(), ...image)
+    const listed = [...place, ...unique(), ...image, '--shared-to', 'tenant']
+    const versions = await readsPages(walk, 'sig image-version list-shared', ...listed)
     assert.deepEqual([versions.length, new Set(versions).size], [manyImages, manyImages])
-    if (takes('sig list-shared', '--max-items')) assert.equal((await pages(az, 'sig list-shared', ...place)).length, 1)
+    if (!takes('sig list-shared', '--max-items')) return
+    const second = words('-g az -r azsecond')
+    await az().run('sig', 'create', ...second, '--permissions', 'groups')
+    await az().run('sig', 'share', 'add', ...second, '--subscription-ids', server().env.subscriptionId)
+    assert.equal((await pages(az, 'sig list-shared', 1, ...place)).length, 2)
+    await az().run('sig', 'share', 'reset', ...second)
   })
   step('sig share remove', async () => {
     const { subscriptionId, tenantId } = server().env
@@ -90,25 +102,24 @@ export function walkDirectSharing(walk: AzWalk): void {
     await az().run(...remove, '--subscription-ids', subscriptionId)
     assert.deepEqual(await az().run('sig', 'list-shared', ...place), [])
   })
-  step('sig share add, remove, reset --no-wait', async () => {
+  step('sig share add, remove --no-wait', async () => {
     const { subscriptionId } = server().env
     const share = async (verb: string, ...more: readonly string[]): Promise<void> => {
       await az().run('sig', 'share', verb, ...gallery, ...more, '--no-wait')
       await az().run(...words('sig share wait --updated --interval 1'), ...gallery)
     }
     const seen = async (): Promise<number> => (await az().run('sig', 'list-shared', ...place)).length
-    await share('add', '--subscription-ids', subscriptionId)
+    const type = (name: string): string[] => (takes('sig share add', '--op-type') ? ['--op-type', name] : [])
+    await share('add', '--subscription-ids', subscriptionId, ...type('Add'))
     assert.equal(await seen(), 1)
-    await share('remove', '--subscription-ids', subscriptionId)
-    assert.equal(await seen(), 0)
-    await share('add', '--subscription-ids', subscriptionId)
-    await share('reset')
+    await share('remove', '--subscription-ids', subscriptionId, ...type('Remove'))
     assert.equal(await seen(), 0)
   })
   step('sig share reset', async () => {
-    await az().run('sig', 'share', 'add', ...gallery, '--tenant-ids', server().env.tenantId)
     await az().run('sig', 'share', 'reset', ...gallery)
+    await az().run('sig', 'share', 'reset', ...gallery, '--no-wait')
     assert.deepEqual(await az().run('sig', 'list-shared', ...place), [])
+    assert.equal((await az().run('sig', 'show', ...gallery)).sharingProfile.permissions, 'Private')
   })
 }
 
@@ -129,8 +140,8 @@ async function fill({ server }: AzWalk, gallery: string): Promise<void> {
   })
 }
 
-/** Community galleries until their list has more than one page. */
-async function fillCommunity({ server }: AzWalk): Promise<void> {
+/** Runs `look` while the list of community galleries has more than one page: what is public cannot be deleted. */
+async function whileMany({ server }: AzWalk, look: () => Promise<void>): Promise<void> {
   const arm = armCaller(server())
   const galleries = `/subscriptions/${server().env.subscriptionId}/resourceGroups/az/providers/Microsoft.Compute/galleries`
   const communityGalleryInfo = {
@@ -147,6 +158,10 @@ async function fillCommunity({ server }: AzWalk): Promise<void> {
     await arm.must('PUT', `${galleries}/many${at}?${api}`, body)
     await arm.must('POST', `${galleries}/many${at}/share?${api}`, { operationType: 'EnableCommunity' })
   })
+  await look()
+  await mapLimit(range(1, manyGalleries), 8, (at) =>
+    arm.must('POST', `${galleries}/many${at}/share?${api}`, { operationType: 'Reset' }),
+  )
 }
 
 const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, at) => from + at)
@@ -154,7 +169,7 @@ const range = (from: number, to: number): number[] => Array.from({ length: to - 
 /** Lists longer than a page, as `--marker` of the older az and `--max-items` of the newer read them. */
 async function readsPages(walk: AzWalk, list: string, ...of: readonly string[]): Promise<readonly string[]> {
   const { az, takes } = walk
-  if (takes(list, '--max-items')) return namesOf(await pages(az, list, ...of))
+  if (takes(list, '--max-items')) return namesOf(await pages(az, list, 40, ...of))
   const first: AzDocument[] = await az().run(...words(list), ...of, '--show-next-marker')
   const { nextMarker } = first.pop()
   const rest: AzDocument[] = nextMarker ? await az().run(...words(list), ...of, '--marker', nextMarker) : []
@@ -163,15 +178,15 @@ async function readsPages(walk: AzWalk, list: string, ...of: readonly string[]):
 
 /** A community gallery: published under its public name, read by anybody, closed again. */
 export function walkCommunity(walk: AzWalk): void {
-  const { az, step, server, vhdUri } = walk
+  const { az, step, takes, vhdUri } = walk
   const gallery = words('-g az -r azpublic')
   const image = ['-i', 'linux']
   const version = [...image, '-e', '1.0.0']
+  const info = words(`--publisher-uri https://contoso.example --publisher-email images@contoso.example
+    --eula https://contoso.example/eula --public-name-prefix contoso`)
   let publicName = ''
   const open = (): string[] => ['--public-gallery-name', publicName]
   step('sig create --permissions Community', async () => {
-    const info = words(`--publisher-uri https://contoso.example --publisher-email images@contoso.example
-      --eula https://contoso.example/eula --public-name-prefix contoso`)
     const made = await az().run('sig', 'create', ...gallery, '--permissions', 'Community', ...info)
     assert.equal(made.sharingProfile.permissions, 'Community')
     const options = words('--publisher p --offer o --sku c --os-type Linux --os-state Specialized')
@@ -211,19 +226,19 @@ export function walkCommunity(walk: AzWalk): void {
   })
   step('community lists of more than a page', async () => {
     await fill(walk, 'azpublic')
-    await fillCommunity(walk)
     const definitions = await readsPages(walk, 'sig image-definition list-community', ...place, ...open())
     assert.deepEqual([definitions.length, new Set(definitions).size], [manyImages, manyImages])
     const versions = await readsPages(walk, 'sig image-version list-community', ...place, ...open(), ...image)
     assert.deepEqual([versions.length, new Set(versions).size], [manyImages, manyImages])
-    const galleries = await readsPages(walk, 'sig list-community', ...place)
-    assert.deepEqual([galleries.length, new Set(galleries).size], [manyGalleries, manyGalleries])
+    await whileMany(walk, async () => {
+      const galleries = await readsPages(walk, 'sig list-community', ...place)
+      assert.deepEqual([galleries.length, new Set(galleries).size], [manyGalleries, manyGalleries])
+    })
   })
   step('sig update of what a community gallery says of itself', async () => {
     const said = words(`--publisher-uri https://two.example --publisher-email two@contoso.example
-      --eula https://two.example/eula --public-name-prefix two`)
-    await az().run('sig', 'share', 'reset', ...gallery)
-    const made = await az().run('sig', 'update', ...gallery, '--permissions', 'Community', ...said)
+      --eula https://two.example/eula --public-name-prefix contoso --permissions Community`)
+    const made = await az().run('sig', 'update', ...gallery, ...said)
     const info = made.sharingProfile.communityGalleryInfo
     assert.deepEqual(
       [info.publisherUri, info.publisherContact, info.eula],
@@ -231,11 +246,16 @@ export function walkCommunity(walk: AzWalk): void {
     )
   })
   step('sig share enable-community --no-wait', async () => {
-    await az().run('sig', 'share', 'enable-community', ...gallery, '--no-wait')
-    await az().run(...words('sig share wait --updated --interval 1'), ...gallery)
-    const { sharingProfile } = await az().run('sig', 'show', ...gallery)
+    const later = words('-g az -r azlater')
+    const asked = takes('sig create', '--no-wait') ? ['--no-wait'] : []
+    await az().run('sig', 'create', ...later, '--permissions', 'Community', ...info, ...asked)
+    await reaches(az, 'sig share wait', undefined, ...later)
+    const type = takes('sig share enable-community', '--op-type') ? ['--op-type', 'EnableCommunity'] : []
+    await az().run('sig', 'share', 'enable-community', ...later, '--no-wait', ...type)
+    await az().run(...words('sig share wait --updated --interval 1'), ...later)
+    const { sharingProfile } = await az().run('sig', 'show', ...later)
     assert.equal(sharingProfile.communityGalleryInfo.communityGalleryEnabled, true)
-    ;[publicName] = sharingProfile.communityGalleryInfo.publicNames
+    await az().run('sig', 'share', 'reset', ...later)
   })
   step('sig share reset of a community gallery', async () => {
     await az().run('sig', 'share', 'reset', ...gallery)

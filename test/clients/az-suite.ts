@@ -15,6 +15,7 @@ import { walkApplications } from './az-artifacts.ts'
 import { walkRegistrations } from './az-registrations.ts'
 import { walkCommunity, walkDirectSharing } from './az-sharing.ts'
 import { walkLogins } from './az-logins.ts'
+import { walkSovereign } from './az-sovereign.ts'
 import { walkSignIn } from './az-sign-in.ts'
 import { walkVersions } from './az-versions.ts'
 import type { AzWalk } from './az-walk.ts'
@@ -60,6 +61,7 @@ export function azSuite(client: string, slug: string, installation: AzInstallati
     walkSignIn(walk)
     walkDirectory(walk)
     walkLogins(walk)
+    walkSovereign(walk)
     walkAccess(walk)
     walkGroups(walk)
     walkGalleries(walk)

@@ -55,10 +55,12 @@ const timeoutMs = 120_000
 /** How az is told of a cloud: every address in a file, or the one from which it finds the others. */
 export type Registration = 'file' | 'address'
 
+/** `hosts`: names that this az alone finds at 127.0.0.1. Takes root, as every az in a chroot does. */
 export async function openAz(
   installation: AzInstallation,
   server: Pick<RunningGoldleaf, 'env'>,
   registration: Registration = 'file',
+  hosts: readonly string[] = [],
 ): Promise<Az> {
   const inside = await mkdtemp(
     join(installation.chroot === undefined ? tmpdir() : join(installation.chroot, 'tmp'), 'az-'),
@@ -66,6 +68,8 @@ export async function openAz(
   const seen = installation.chroot === undefined ? inside : inside.slice(installation.chroot.length)
   await mkdir(join(inside, 'config'))
   await copyFile(server.env.caFile, join(inside, 'ca.pem'))
+  await writeFile(join(inside, 'hosts'), `127.0.0.1 localhost ${hosts.join(' ')}\n`)
+  const hostsFile = hosts.length > 0 ? join(inside, 'hosts') : undefined
   const environment = {
     PATH: '/usr/bin:/bin:/usr/sbin:/sbin',
     HOME: seen,
@@ -81,7 +85,7 @@ export async function openAz(
   const execute = (command: string, args: readonly string[], onLine?: (line: string) => void): Promise<AzResult> =>
     new Promise((resolve) => {
       const options = { env: environment, timeout: timeoutMs, maxBuffer: 64 * 1024 * 1024 }
-      const [program = '', ...rest] = [...commandOf(installation, command), ...args]
+      const [program = '', ...rest] = [...commandOf(installation, command, hostsFile), ...args]
       const child = execFile(program, rest, options, (error, stdout, stderr) => {
         const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 1
         resolve({ code, json: parse(stdout), stdout, stderr })
@@ -97,7 +101,11 @@ export async function openAz(
   const az: Az = {
     attempt,
     calls,
-    converse: (onLine, ...args) => execute('az', [...args, '-o', 'json'], onLine),
+    async converse(onLine, ...args) {
+      const result = await execute('az', [...args, '-o', 'json'], onLine)
+      if (result.code === 0) calls.push(args)
+      return result
+    },
     async run(...args) {
       const { code, json, stdout, stderr } = await attempt(...args)
       assert.equal(code, 0, `az ${args.join(' ')}\n${stderr}${stdout}`)
@@ -127,10 +135,14 @@ export async function openAz(
   return az
 }
 
-/** In a chroot az wants /proc: mounted for this one process, so that nothing is left behind. */
-function commandOf({ chroot }: AzInstallation, command: string): readonly string[] {
-  if (chroot === undefined) return [command]
-  return ['unshare', '-m', 'sh', '-c', 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"', chroot, command]
+/** In a chroot az wants /proc. What is mounted is seen by this one process only, so that nothing is left behind. */
+function commandOf({ chroot }: AzInstallation, command: string, hostsFile: string | undefined): readonly string[] {
+  if (chroot === undefined && hostsFile === undefined) return [command]
+  const steps = [
+    ...(hostsFile === undefined ? [] : [`mount --bind '${hostsFile}' "$0/etc/hosts"`]),
+    ...(chroot === undefined ? ['exec "$@"'] : ['mount -t proc proc "$0/proc"', 'exec chroot "$0" "$@"']),
+  ]
+  return ['unshare', '-m', 'sh', '-c', steps.join(' && '), chroot ?? '', command]
 }
 
 async function registerCloud(

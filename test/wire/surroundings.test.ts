@@ -16,7 +16,11 @@ suite('the surroundings of galleries', () => {
     const config = {
       providers: { registered: 'none' },
       limits: { cores: 3, galleries: 7 },
-      cloud: { name: 'AzureChinaCloud', storageSuffix: 'core.example.cn' },
+      cloud: {
+        name: 'AzureChinaCloud',
+        storageSuffix: 'core.example.cn',
+        hosts: { resourceManager: 'management.example.cn', login: 'login.example.cn', graph: 'graph.example.cn' },
+      },
       rateLimits: { enforced: true, subscriptionDeletes: 2 },
     }
     await writeFile(join(folder, 'goldleaf.json'), JSON.stringify(config))
@@ -128,22 +132,34 @@ suite('the surroundings of galleries', () => {
     const entry = (await read('2022-09-01')) as Anything
     assert.equal(entry['name'], 'AzureChinaCloud')
     assert.equal((entry['suffixes'] as Anything)['storage'], 'core.example.cn')
-    const { audiences } = entry['authentication'] as { readonly audiences: readonly string[] }
-    assert.ok(audiences.includes('https://management.chinacloudapi.cn/'))
+    const { port } = new URL(wire.server.env.httpEndpoint)
+    const [management, login, graph] = ['management', 'login', 'graph'].map((one) => `http://${one}.example.cn:${port}`)
+    assert.deepEqual([entry['resourceManager'], entry['graph']], [management, graph])
+    assert.equal(entry['microsoftGraphResourceId'], `${graph}/`)
+    const told = entry['authentication'] as { readonly audiences: readonly string[]; readonly loginEndpoint: string }
+    assert.equal(told.loginEndpoint, login)
+    assert.equal(told.audiences[0], `${management}/`)
+    assert.ok(told.audiences.includes('https://management.chinacloudapi.cn/'))
     for (const version of ['2019-05-01', '2020-06-01'])
       assert.equal(((await read(version)) as readonly Anything[])[0]?.['name'], 'AzureChinaCloud')
     const old = (await read('2018-01-01')) as { readonly cloudEndpoint: Anything }
     assert.deepEqual(Object.keys(old.cloudEndpoint), ['chinaCloud'])
     const { tenantId, clientId, clientSecret } = wire.server.env
     const form = { grant_type: 'client_credentials', client_id: clientId, client_secret: clientSecret }
-    const scope = 'https://management.chinacloudapi.cn/.default'
-    const signIn = await fetch(`${wire.server.env.httpEndpoint}/${tenantId}/oauth2/v2.0/token`, {
-      method: 'POST',
-      body: new URLSearchParams({ ...form, scope }),
-    })
-    const { access_token: token } = (await signIn.json()) as { readonly access_token: string }
-    const list = await armCaller({ env: wire.server.env, token }).call('GET', `/subscriptions?api-version=2022-12-01`)
-    assert.equal(list.status, 200, JSON.stringify(list.body))
+    const tokenFor = async (resource: string): Promise<string> => {
+      const signIn = await fetch(`${wire.server.env.httpEndpoint}/${tenantId}/oauth2/v2.0/token`, {
+        method: 'POST',
+        body: new URLSearchParams({ ...form, scope: `${resource}/.default` }),
+      })
+      return ((await signIn.json()) as { readonly access_token: string }).access_token
+    }
+    for (const resource of ['https://management.chinacloudapi.cn', management ?? '']) {
+      const caller = armCaller({ env: wire.server.env, token: await tokenFor(resource) })
+      const list = await caller.call('GET', '/subscriptions?api-version=2022-12-01')
+      assert.equal(list.status, 200, JSON.stringify(list.body))
+    }
+    const caller = armCaller({ env: wire.server.env, token: await tokenFor(graph ?? '') })
+    assert.equal((await caller.call('GET', '/v1.0/organization')).status, 200)
   })
 
   test('sizes and SKUs', async () => {
