@@ -60,7 +60,7 @@ export interface ComputeDependencies {
     /** One that was admitted before. */
     find(uri: string): Promise<FoundSource>
   }
-  /** An application version (or its latest there) that a machine names; throws GalleryApplicationVersionNotFound. */
+  /** An application version (or its latest there) that a machine names; throws GalleryImageNotFound. */
   readonly resolveApplication: (
     reference: string,
     location: string,

@@ -12,6 +12,24 @@ export const computeProblems = defineProblems({
     code: 'InvalidParameter',
     say: (f: { parameter: string }) => `Parameter '${f.parameter}' is not allowed.`,
   },
+  // Applications of a machine: Azure's texts (documentation of VM applications, "Error messages").
+  VmApplicationsTooMany: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: (f: { most: number; count: number }) =>
+      `The maximum number of VM applications (max=${f.most}, current=${f.count}) has been exceeded. Use fewer applications and retry the request.`,
+  },
+  VmApplicationTwice: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: () => 'More than one VM Application was specified with the same packageReferenceId.',
+  },
+  VmApplicationOsDiffers: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: (f: { name: string; supported: string; osType: string }) =>
+      `Current VM Application Version ${f.name} supports OS ${f.supported}, while current OSDisk's OS is ${f.osType}.`,
+  },
   InvalidParameterValue: {
     kind: 'invalid',
     code: 'InvalidParameter',
@@ -89,7 +107,7 @@ export const computeProblems = defineProblems({
   },
   ApplicationBytesGone: {
     kind: 'absent',
-    code: 'GalleryApplicationVersionNotFound',
+    code: 'GalleryImageNotFound',
     say: (f: { names: string }) =>
       `The bytes of an application of this virtual machine (${f.names}) are no longer in its region. ` +
       `Its version was deleted while the machine was being written; name another version in applicationProfile.`,

@@ -54,11 +54,9 @@ export async function resolveApplications(
   deps: Pick<ComputeDependencies, 'resolveApplication' | 'readBlob'>,
 ): Promise<readonly VmApplication[]> {
   const asked = properties.applicationProfile?.galleryApplications ?? []
-  if (asked.length > most)
-    throw computeProblems.InvalidParameterValue(
-      { parameter: member, reason: `A virtual machine has at most ${most} applications.` },
-      target,
-    )
+  if (asked.length > most) throw computeProblems.VmApplicationsTooMany({ most, count: asked.length }, target)
+  if (new Set(asked.map((one) => one.packageReferenceId.toLowerCase())).size < asked.length)
+    throw computeProblems.VmApplicationTwice({}, target)
   const resolved: VmApplication[] = []
   for (const one of asked) resolved.push(await resolveOne(one, facts, context, deps))
   const parents = resolved.map(({ versionId }) => versionId.toLowerCase().split('/').slice(0, -2).join('/'))
@@ -82,13 +80,7 @@ async function resolveOne(
   const id = findArmId(found.versionId)
   const name = id?.names.at(-2) ?? ''
   if (found.supportedOSType !== osType)
-    throw computeProblems.InvalidParameterValue(
-      {
-        parameter: `${member}.packageReferenceId`,
-        reason: `The application '${name}' is for ${found.supportedOSType}, the virtual machine runs ${osType}.`,
-      },
-      target,
-    )
+    throw computeProblems.VmApplicationOsDiffers({ name, supported: found.supportedOSType, osType }, target)
   const own = asked.configurationReference
   const configuration =
     own === undefined

@@ -23,11 +23,6 @@ export const artifactProblems = defineProblems({
     code: 'OperationNotAllowed',
     say: () => "replicationMode 'Shallow' is for image versions: files are always copied to their regions. Use 'Full'.",
   },
-  GalleryApplicationVersionNotFound: {
-    kind: 'absent',
-    say: (f: { id: string; region: string }) =>
-      `The gallery application version '${f.id}' is not available in region '${f.region}'. Give the id of a version (or …/versions/latest) that is replicated to that region.`,
-  },
   FileNameInvalid: {
     kind: 'invalid',
     code: 'InvalidParameter',

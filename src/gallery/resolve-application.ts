@@ -8,9 +8,9 @@ import { findResource } from '../resources/resource.rows.ts'
 import type { StorageClass } from '../store/disk-store.ts'
 import { listArtifactFiles } from './artifact-file.rows.ts'
 import { configurationFile, packageFile } from './artifact-kinds.ts'
-import { artifactProblems } from './artifact-problems.ts'
 import type { GalleryDependencies } from './dependencies.ts'
 import { findLatest } from './images.ts'
+import { galleryProblems } from './problems.ts'
 import { listReplicas } from './replica.rows.ts'
 
 const versionType = 'Microsoft.Compute/galleries/applications/versions'
@@ -39,7 +39,7 @@ export interface ResolvedApplication {
 
 /**
  * Resolves `…/applications/a/versions/1.0.0` or `…/versions/latest` for a region, by the same rule as images. Throws
- * GalleryApplicationVersionNotFound where nothing fits; checks that the caller may read it.
+ * GalleryImageNotFound where nothing fits; checks that the caller may read it.
  */
 export async function resolveApplication(
   reference: string,
@@ -49,7 +49,7 @@ export async function resolveApplication(
 ): Promise<ResolvedApplication> {
   const region = deps.regions.find(location)?.name ?? location
   const notFound = (): Error =>
-    artifactProblems.GalleryApplicationVersionNotFound(
+    galleryProblems.GalleryImageNotFound(
       { id: reference, region },
       { target: 'applicationProfile.galleryApplications.packageReferenceId' },
     )

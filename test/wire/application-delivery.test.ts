@@ -183,23 +183,33 @@ suite('applications of a virtual machine', { timeout: 240_000 }, () => {
       wish(
         { packageReferenceId: reference('tool/versions/9.9.9') },
         404,
-        'GalleryApplicationVersionNotFound',
-        /'eastus'/,
+        'GalleryImageNotFound',
+        /9\.9\.9 is not available in eastus region/,
       ),
+      wish({ packageReferenceId: wire.id('galleries/g/images/d') }, 404, 'GalleryImageNotFound', /images\/d/),
       wish(
-        { packageReferenceId: wire.id('galleries/g/images/d') },
-        404,
-        'GalleryApplicationVersionNotFound',
-        /images\/d/,
+        { packageReferenceId: reference('other/versions/1.0.0') },
+        400,
+        'InvalidParameter',
+        /^Current VM Application Version other supports OS Windows, while current OSDisk's OS is Linux\.$/,
       ),
-      wish({ packageReferenceId: reference('other/versions/1.0.0') }, 400, 'InvalidParameter', /is for Windows/),
       wish({ enableAutomaticUpgrade: true }, 400, 'BadRequest', /enableAutomaticUpgrade/),
       wish({ configurationReference: `${extra}.gone` }, 400, 'InvalidParameter', /\.gone does not exist\.$/),
     ]
     for (const one of refused) await assertRefused(wire, one)
     await checkProfiles()
+    const tool = { packageReferenceId: reference('tool/versions/1.0.1') }
+    const invalid = (says: RegExp) => wish({}, 400, 'InvalidParameter', says)
     await assertRefused(wire, {
-      ...wish({}, 400, 'InvalidParameter', /'tool' is named twice/),
+      ...invalid(/^More than one VM Application .* same packageReferenceId/),
+      body: body([tool, tool]),
+    })
+    await assertRefused(wire, {
+      ...invalid(/^The maximum number of VM applications \(max=25, current=26\) has been exceeded/),
+      body: body(Array.from({ length: 26 }, () => tool)),
+    })
+    await assertRefused(wire, {
+      ...invalid(/'tool' is named twice/),
       body: body(['1.0.0', '1.0.1'].map((name) => ({ packageReferenceId: reference(`tool/versions/${name}`) }))),
     })
   })
