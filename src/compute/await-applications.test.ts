@@ -5,7 +5,7 @@ import { suite, test } from 'node:test'
 import { silentLogger } from '../base/logger.ts'
 import { listReports, putReport } from './application-report.rows.ts'
 import type { ApplicationReport } from './application-reports.ts'
-import { createWorld, fakeProvider, idOf } from './compute.fixture.ts'
+import { createWorld, imageOf, fakeProvider, idOf } from './compute.fixture.ts'
 import { defaultComputeLimits } from './dependencies.ts'
 
 const id = idOf('Microsoft.Compute/virtualMachines', 'vm')
@@ -33,13 +33,7 @@ async function openWorld(applicationTimeoutMs: number) {
   await writeFile(path, Buffer.alloc(1_048_576, 1))
   const disk = await world.store(path)
   root = disk.root
-  world.images.set('/image', {
-    versionId: '/image/versions/1.0.0',
-    osState: 'Specialized',
-    osType: 'Linux',
-    hyperVGeneration: 'V1',
-    disks: [disk],
-  })
+  world.images.set('/image', imageOf(disk))
   const vmId = (): Promise<string> => provider.whenStarted.then(({ vmKey }) => vmKey)
   return {
     world,

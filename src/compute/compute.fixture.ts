@@ -341,3 +341,14 @@ async function hold(db: Db, resource: Resource, next: Partial<Resource> = {}): P
   if (!(await updateResource(db, { ...resource, ...next, operationId }, resource))) throw new Error('lost a race')
   return operationId
 }
+
+/** An image of a Linux disk, as the gallery answers it. */
+export function imageOf(disk: ResolvedImage['disks'][number], imageId = '/image'): ResolvedImage {
+  return {
+    versionId: `${imageId}/versions/1.0.0`,
+    osState: 'Specialized',
+    osType: 'Linux',
+    hyperVGeneration: 'V1',
+    disks: [disk],
+  }
+}

@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { Problem } from '../base/problem.ts'
 import { GiB, MiB } from '../base/units.ts'
 import { imageData } from './disks.fixture.ts'
-import { createWorld, fakeProvider, idOf, type World } from './compute.fixture.ts'
+import { createWorld, imageOf, fakeProvider, idOf, type World } from './compute.fixture.ts'
 import { findDiskFacts } from './disk-facts.ts'
 
 const diskId = idOf('Microsoft.Compute/disks', 'd')
@@ -63,13 +63,7 @@ test('a snapshot of a disk shares its bytes and outlives it; addresses for readi
   await writeFile(path, Buffer.alloc(2 * MiB, 'x'))
   const stored = await world.store(path)
   const imageId = '/image'
-  world.images.set(imageId, {
-    versionId: `${imageId}/versions/1.0.0`,
-    osState: 'Specialized',
-    osType: 'Linux',
-    hyperVGeneration: 'V1',
-    disks: [stored],
-  })
+  world.images.set(imageId, imageOf(stored))
   await world.put(diskId, creating({ createOption: 'FromImage', galleryImageReference: { id: imageId } }))
   await assert.rejects(
     world.put(`${diskId}2`, creating({ createOption: 'FromImage', galleryImageReference: { id: imageId, lun: 7 } })),

@@ -4,7 +4,7 @@ import { galleryProblems } from '../gallery/problems.ts'
 import type { Behaviour } from '../resources/behaviour.ts'
 import { countResources, listResourcesOfType } from '../resources/resource.rows.ts'
 import type { Resource } from '../resources/resource.ts'
-import { virtualMachineType } from './dependencies.ts'
+import { diskType, snapshotType, virtualMachineType } from './dependencies.ts'
 import { findVmSize } from './vm-size.ts'
 
 /** How much of each a subscription may have in a region. */
@@ -40,8 +40,6 @@ const perClass = (type: string, name: string, label: string, limit: keyof Comput
   limit,
   use: (resource) => hasClass(pattern, resource),
 })
-const disk = 'Microsoft.Compute/disks'
-const snapshot = 'Microsoft.Compute/snapshots'
 
 /** What is counted, with Azure's names for it. */
 const counted: readonly Counted[] = [
@@ -53,13 +51,13 @@ const counted: readonly Counted[] = [
     limit: 'virtualMachines',
     use: () => 1,
   },
-  perClass(disk, 'PremiumDiskCount', 'PremiumStorageManagedDisks', 'disks', /^Premium/i),
-  perClass(disk, 'StandardDiskCount', 'StandardStorageManagedDisks', 'disks', /^Standard_/i),
-  perClass(disk, 'StandardSSDDiskCount', 'StandardSSDStorageDisks', 'disks', /^StandardSSD/i),
-  perClass(disk, 'UltraSSDDiskCount', 'UltraSSDStorageDisks', 'disks', /^UltraSSD/i),
-  perClass(snapshot, 'StandardSnapshotCount', 'StandardStorageSnapshots', 'snapshots', /^Standard_LRS/i),
-  perClass(snapshot, 'PremiumSnapshotCount', 'PremiumStorageSnapshots', 'snapshots', /^Premium/i),
-  perClass(snapshot, 'ZRSSnapshotCount', 'ZrsStorageSnapshots', 'snapshots', /_ZRS$/i),
+  perClass(diskType, 'PremiumDiskCount', 'PremiumStorageManagedDisks', 'disks', /^Premium/i),
+  perClass(diskType, 'StandardDiskCount', 'StandardStorageManagedDisks', 'disks', /^Standard_/i),
+  perClass(diskType, 'StandardSSDDiskCount', 'StandardSSDStorageDisks', 'disks', /^StandardSSD/i),
+  perClass(diskType, 'UltraSSDDiskCount', 'UltraSSDStorageDisks', 'disks', /^UltraSSD/i),
+  perClass(snapshotType, 'StandardSnapshotCount', 'StandardStorageSnapshots', 'snapshots', /^Standard_LRS/i),
+  perClass(snapshotType, 'PremiumSnapshotCount', 'PremiumStorageSnapshots', 'snapshots', /^Premium/i),
+  perClass(snapshotType, 'ZRSSnapshotCount', 'ZrsStorageSnapshots', 'snapshots', /_ZRS$/i),
 ]
 
 function coresOf({ properties }: Row): number {

@@ -9,7 +9,7 @@ import { isJsonObject, type JsonObject } from '../base/json.ts'
 import { Problem } from '../base/problem.ts'
 import { GiB, MiB } from '../base/units.ts'
 import type { ResolvedImage } from '../gallery/resolve-image.ts'
-import { contextOf, createWorld, fakeProvider, idOf, type World } from './compute.fixture.ts'
+import { contextOf, createWorld, imageOf, fakeProvider, idOf, type World } from './compute.fixture.ts'
 import { computeProblems } from './problems.ts'
 import { prepareVm } from './vm-draft.ts'
 import { findVmFacts } from './vm-facts.ts'
@@ -21,14 +21,7 @@ const imageId = idOf('Microsoft.Compute/galleries/g/images', 'i')
 async function withImage(world: World, facts: Partial<ResolvedImage> = {}): Promise<ResolvedImage> {
   const path = join(world.folder, 'image.raw')
   await writeFile(path, Buffer.alloc(MiB, 'image'))
-  const image: ResolvedImage = {
-    versionId: `${imageId}/versions/1.2.3`,
-    osState: 'Specialized',
-    osType: 'Linux',
-    hyperVGeneration: 'V1',
-    disks: [await world.store(path)],
-    ...facts,
-  }
+  const image = { ...imageOf(await world.store(path)), versionId: `${imageId}/versions/1.2.3`, ...facts }
   world.images.set(imageId, image)
   return image
 }

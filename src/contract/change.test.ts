@@ -4,15 +4,10 @@ import type { JsonObject } from '../base/json.ts'
 import { Problem } from '../base/problem.ts'
 import { draftOfPatch, draftOfPut } from './draft.ts'
 import { projectResource } from './project.ts'
-import { findResourceType } from './resource-types.ts'
+import { typeOf } from './type-of.fixture.ts'
 import type { DraftShape, ResourceShape } from './resource-type.ts'
 import { azureRegions } from './azure-regions.fixture.ts'
 
-const typeOf = (name: string) => {
-  const type = findResourceType(name.includes('/') ? `Microsoft.${name}` : `Microsoft.Compute/${name}`)
-  assert.ok(type)
-  return type
-}
 const gallery = typeOf('galleries')
 const image = typeOf('Compute/galleries/images')
 const version = typeOf('Compute/galleries/images/versions')

@@ -3,7 +3,7 @@ import { suite, test } from 'node:test'
 import type { JsonObject } from '../base/json.ts'
 import { draftOfPut } from './draft.ts'
 import { projectResource } from './project.ts'
-import { findResourceType } from './resource-types.ts'
+import { typeOf } from './type-of.fixture.ts'
 import { azureRegions } from './azure-regions.fixture.ts'
 
 const account = '/subscriptions/s/resourceGroups/rg/providers/Microsoft.Storage/storageAccounts/a'
@@ -16,8 +16,7 @@ function show(
   more: JsonObject = {},
   expand: string[] = [],
 ) {
-  const type = findResourceType(`Microsoft.${name}`)
-  assert.ok(type)
+  const type = typeOf(name)
   const draft = draftOfPut(
     { type, apiVersion: made, regions: azureRegions },
     { location: 'westus', ...body },

@@ -2,7 +2,7 @@ import { createRemoteJWKSet, decodeJwt, errors, jwtVerify } from 'jose'
 import type { JWTPayload, JWTVerifyGetKey } from 'jose'
 import type { Clock } from '../base/clock.ts'
 import { identityProblems } from './problems.ts'
-import { clockToleranceSeconds, formatUtc } from './token.ts'
+import { claimProblem, clockToleranceSeconds } from './token.ts'
 import type { Principal } from './token.ts'
 
 /** An issuer of tokens that is not this server: Entra ID, Keycloak, any OpenID provider. */
@@ -124,16 +124,8 @@ async function discoverKeys({ issuer }: OutsideIssuer, get: typeof fetch): Promi
 }
 
 function problemOf(error: unknown, { issuer, audiences }: OutsideIssuer, nowMs: number): Error {
-  if (error instanceof errors.JWTExpired)
-    return identityProblems.ExpiredAuthenticationToken(
-      { expired: formatUtc(error.payload.exp), now: formatUtc(nowMs / 1000) },
-      { cause: error },
-    )
-  if (error instanceof errors.JWTClaimValidationFailed && error.claim === 'aud')
-    return identityProblems.InvalidAuthenticationTokenAudience(
-      { audience: String(error.payload.aud), allowed: audiences },
-      { cause: error },
-    )
+  const problem = claimProblem(error, nowMs, audiences)
+  if (problem) return problem
   if (error instanceof errors.JWKSTimeout || (error instanceof Error && !(error instanceof errors.JOSEError)))
     return identityProblems.IssuerUnavailable({ issuer }, { cause: error })
   return identityProblems.InvalidAuthenticationToken({}, { cause: error })

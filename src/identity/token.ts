@@ -141,28 +141,27 @@ function principalOf(claims: Claims): Principal {
   return { objectId: oid, tenantId: tid, appId: appid, kind, roles, ...(upn === undefined ? {} : { upn }) }
 }
 
-export function formatUtc(seconds: unknown): string {
+function formatUtc(seconds: unknown): string {
   return typeof seconds === 'number' ? new Date(seconds * 1000).toISOString() : 'unknown'
+}
+
+/** What jose says of a token's time or audience; undefined for anything else. */
+export function claimProblem(error: unknown, nowMs: number, allowed: readonly string[]): Problem | undefined {
+  const cause = { cause: error }
+  if (error instanceof errors.JWTExpired) {
+    const times = { expired: formatUtc(error.payload.exp), now: formatUtc(nowMs / 1000) }
+    return identityProblems.ExpiredAuthenticationToken(times, cause)
+  }
+  if (error instanceof errors.JWTClaimValidationFailed && error.claim === 'aud')
+    return identityProblems.InvalidAuthenticationTokenAudience({ audience: String(error.payload.aud), allowed }, cause)
+  return undefined
 }
 
 function problemOf(error: unknown, nowMs: number, allowed: readonly string[]): Problem {
   if (error instanceof Problem) return error
-  if (error instanceof errors.JWTExpired)
-    return identityProblems.ExpiredAuthenticationToken(
-      { expired: formatUtc(error.payload.exp), now: formatUtc(nowMs / 1000) },
-      { cause: error },
-    )
-  if (error instanceof errors.JWTClaimValidationFailed) {
-    const { payload, claim } = error
-    if (claim === 'aud')
-      return identityProblems.InvalidAuthenticationTokenAudience(
-        { audience: String(payload.aud), allowed },
-        { cause: error },
-      )
-    if (claim === 'nbf')
-      return identityProblems.InvalidAuthenticationToken({ reason: 'It is not valid yet.' }, { cause: error })
-  }
-  return identityProblems.InvalidAuthenticationToken({}, { cause: error })
+  const isEarly = error instanceof errors.JWTClaimValidationFailed && error.claim === 'nbf'
+  const reason = isEarly ? { reason: 'It is not valid yet.' } : {}
+  return claimProblem(error, nowMs, allowed) ?? identityProblems.InvalidAuthenticationToken(reason, { cause: error })
 }
 
 /** How many tokens are remembered, and for how long. */

@@ -1,15 +1,14 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
 import { buildTinyDisk, changeFileOnTinyDisk } from '../../tools/tiny-disk.ts'
-import { systemClock } from '../base/clock.ts'
 import { silentLogger } from '../base/logger.ts'
 import { randomUuid } from '../base/random.ts'
-import { qemuProvider } from '../compute/qemu/qemu-provider.ts'
+import { serialShows, testProvider } from '../compute/qemu/qemu.fixture.ts'
 import type { MetadataRequest } from './metadata.ts'
 import { serveMetadataSocket } from './metadata-socket.ts'
 
@@ -37,15 +36,7 @@ test('a booted guest reaches the metadata service at 169.254.169.254, request af
         return { status: 200, body: `told ${seen.length}` }
       },
     })
-    await using provider = qemuProvider({
-      qemu: 'qemu-system-x86_64',
-      searchPath: '/usr/bin:/bin',
-      accelerator: 'auto',
-      network: 'none',
-      machinesFolder: join(folder, 'vms'),
-      clock: systemClock,
-      logger: silentLogger,
-    })
+    await using provider = testProvider(join(folder, 'vms'))
     const serialLogPath = join(folder, 'vms', vmKey, 'serial.log')
     const disks = [{ lun: 'os', overlayPath, base: undefined }] as const
     const machine = {
@@ -71,12 +62,3 @@ test('a booted guest reaches the metadata service at 169.254.169.254, request af
     await rm(folder, { recursive: true, force: true })
   }
 })
-
-async function serialShows(path: string, text: string, seconds = 120): Promise<string> {
-  for (let round = 0; ; round++) {
-    const log = await readFile(path, 'latin1').catch(() => '(no log)')
-    if (log.includes(text)) return log
-    if (round > seconds * 10) throw new Error(`no '${text}' within ${seconds} s:\n${log}`)
-    await systemClock.sleep(100)
-  }
-}

@@ -97,44 +97,15 @@ const sharing = { sharedSubscriptions: 30, sharedTenants: 5 }
 /** Azure's limits of virtual machines and disks have not changed since; those of processors were each customer's own. */
 const machines = { virtualMachines: 25_000, cores: 25_000, disks: 50_000, snapshots: 50_000 }
 
+const counts = { galleries: 100, imageDefinitions: 1_000, imageVersions: 10_000 }
+const early = { replicas: 10, artifactReplicas: 3, diskSizeGiB: 1_024, fullDiskSizeGiB: 1_024 }
+const always = { ...artifacts, ...sharing, ...machines }
+
 /** Azure's limits of three times; `today` is the default. `2020` is what the 2020 documentation states. */
 const limitProfiles: Readonly<Record<'today' | '2020' | 'preview', Limits>> = {
-  today: {
-    galleries: 100,
-    imageDefinitions: 1_000,
-    imageVersions: 10_000,
-    replicas: 100,
-    artifactReplicas: 10,
-    diskSizeGiB: 32_768,
-    fullDiskSizeGiB: 2_048,
-    ...artifacts,
-    ...sharing,
-    ...machines,
-  },
-  '2020': {
-    galleries: 100,
-    imageDefinitions: 1_000,
-    imageVersions: 10_000,
-    replicas: 10,
-    artifactReplicas: 3,
-    diskSizeGiB: 1_024,
-    fullDiskSizeGiB: 1_024,
-    ...artifacts,
-    ...sharing,
-    ...machines,
-  },
-  preview: {
-    galleries: 10,
-    imageDefinitions: 200,
-    imageVersions: 2_000,
-    replicas: 10,
-    artifactReplicas: 3,
-    diskSizeGiB: 1_024,
-    fullDiskSizeGiB: 1_024,
-    ...artifacts,
-    ...sharing,
-    ...machines,
-  },
+  today: { ...counts, replicas: 100, artifactReplicas: 10, diskSizeGiB: 32_768, fullDiskSizeGiB: 2_048, ...always },
+  '2020': { ...counts, ...early, ...always },
+  preview: { galleries: 10, imageDefinitions: 200, imageVersions: 2_000, ...early, ...always },
 }
 
 /** Those of Azure's own clouds. */

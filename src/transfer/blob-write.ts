@@ -8,7 +8,7 @@ import { etagOf } from './file-bytes.ts'
 import { punchHole } from '../blocks/sparse-file.ts'
 import { transferProblems } from './problems.ts'
 import { checkConditions, storageVersion } from './readable-bytes.ts'
-import { bytesHeader, headerOf, metadataOf, pageRangeOf, readSmallBody } from './request-facts.ts'
+import { boundBody, bytesHeader, headerOf, metadataOf, pageRangeOf, readSmallBody } from './request-facts.ts'
 import { writeSparse } from './sparse-file.ts'
 import type { UploadArea } from './upload-area.ts'
 import { receiveWhole } from './upload-files.ts'
@@ -71,11 +71,8 @@ export async function createPageBlob(writer: BlobWriter, write: BlobWrite): Prom
 export async function putWholeBlob(writer: BlobWriter, write: BlobWrite): Promise<void> {
   const { files, limits } = writer.area
   const { request } = write
-  const announced = bytesHeader(request, 'content-length')
   const limitBytes = limits.maxUploadBytes
-  const tooLarge = (givenBytes?: number) =>
-    transferProblems.RequestBodyTooLarge({ what: 'A blob', limitBytes, givenBytes })
-  if (announced !== undefined && announced > limitBytes) throw tooLarge(announced)
+  const { announced, tooLarge } = boundBody(request, limitBytes, 'A blob')
   await replaceBlob(writer, write, 'block', async (id, signal) => {
     await files.ensureRoom(0)
     await files.create(id, announced ?? 0)

@@ -5,7 +5,7 @@ import { MiB } from '../base/units.ts'
 import { abortable, replaceBlob, type BlobWrite, type BlobWriter } from './blob-write.ts'
 import { transferProblems } from './problems.ts'
 import { storageVersion } from './readable-bytes.ts'
-import { bytesHeader, headerOf, readSmallBody } from './request-facts.ts'
+import { boundBody, headerOf, readSmallBody } from './request-facts.ts'
 import { writeSparse } from './sparse-file.ts'
 import { receiveWhole } from './upload-files.ts'
 import { findUpload, findUploadByAddress, insertUpload, type Upload } from './upload.rows.ts'
@@ -19,10 +19,7 @@ export async function putBlock(writer: BlobWriter, write: BlobWrite, query: URLS
   const { files, limits } = area
   const block = parseBlockId(query.get('blockid') ?? '')
   const limitBytes = limits.maxBlockBytes
-  const tooLarge = (givenBytes?: number) =>
-    transferProblems.RequestBodyTooLarge({ what: 'A block', limitBytes, givenBytes })
-  const announced = bytesHeader(request, 'content-length')
-  if (announced !== undefined && announced > limitBytes) throw tooLarge(announced)
+  const { announced, tooLarge } = boundBody(request, limitBytes, 'A block')
   await withBlockBlob(writer, write, (id) =>
     area.track(id, async (signal) => {
       await files.ensureRoom(0)

@@ -79,6 +79,14 @@ export function readRangeOf(request: FastifyRequest, sizeBytes: number): ByteRan
   return { start, end }
 }
 
+/** Refuses a body by its announced length; answers that, and what to throw when more comes than is allowed. */
+export function boundBody(request: FastifyRequest, limitBytes: number, what: string) {
+  const announced = bytesHeader(request, 'content-length')
+  const tooLarge = (givenBytes?: number) => transferProblems.RequestBodyTooLarge({ what, limitBytes, givenBytes })
+  if (announced !== undefined && announced > limitBytes) throw tooLarge(announced)
+  return { announced, tooLarge }
+}
+
 /** Reads a small body whole; refuses by its announced length first, then by what really came. */
 export async function readSmallBody(body: IncomingMessage, limitBytes: number, what: string): Promise<Buffer> {
   const announced = Number(body.headers['content-length'] ?? 0)

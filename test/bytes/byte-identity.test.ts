@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
 import { mapLimit } from '../../src/base/map-limit.ts'
-import { assertSameImage, convertImage, seededBytes, sha256OfFile } from '../support/disks.ts'
+import { assertSameImage, convertImage, seededBytes, sha256OfFile, testSeed as seed } from '../support/disks.ts'
 import { startGoldleaf } from '../support/goldleaf.ts'
 import type { RunningGoldleaf } from '../support/goldleaf.ts'
 import {
@@ -23,7 +23,6 @@ import { makeDisks, writeRaw } from './disks.fixture.ts'
 import type { TestDisk } from './disks.fixture.ts'
 
 const MiB = 1 << 20
-const seed = Number(process.env['GOLDLEAF_SEED'] ?? Date.now() % 1_000_000)
 const regions = ['westeurope', 'northeurope', 'eastus'] as const
 const classes = ['Standard_LRS', 'Standard_ZRS', 'Premium_LRS'] as const
 

@@ -6,13 +6,12 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { uploadBlob } from '../support/blobs.ts'
-import { convertImage, seededBytes, sha256OfFile, writeSparseDisk } from '../support/disks.ts'
+import { convertImage, seededBytes, sha256OfFile, writeSparseDisk, testSeed as seed } from '../support/disks.ts'
 import { armCaller, eventually, startGoldleaf } from '../support/goldleaf.ts'
 import type { ArmDocument, RunningGoldleaf } from '../support/goldleaf.ts'
 
 /** CI asks for 50 (.ci/run); the others of `npm test` have ten minutes together. */
 const kills = Number(process.env['GOLDLEAF_KILLS'] ?? 12)
-const seed = Number(process.env['GOLDLEAF_SEED'] ?? Date.now() % 1_000_000)
 const definition = 'resourceGroups/crash/providers/Microsoft.Compute/galleries/crash/images/disk'
 const apiVersion = 'api-version=2023-07-03'
 const regions = ['westeurope', 'northeurope', 'eastus']

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
-import { convertImage, writeSparseDisk } from '../support/disks.ts'
+import { convertImage, writeSparseDisk, testSeed as seed } from '../support/disks.ts'
 import { armCaller, startGoldleaf } from '../support/goldleaf.ts'
 import type { RunningGoldleaf } from '../support/goldleaf.ts'
 import {
@@ -21,7 +21,6 @@ import {
 } from '../support/publishing.ts'
 import { damages, filesIn, flipBits } from './damage.fixture.ts'
 
-const seed = Number(process.env['GOLDLEAF_SEED'] ?? Date.now() % 1_000_000)
 const MiB = 1 << 20
 
 /**

@@ -5,7 +5,7 @@ import { mkdtemp, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
-import { convertImage } from '../support/disks.ts'
+import { convertImage, testSeed as seed } from '../support/disks.ts'
 import { armCaller, eventually, runGoldleaf, startGoldleaf } from '../support/goldleaf.ts'
 import type { RunningGoldleaf } from '../support/goldleaf.ts'
 import {
@@ -23,7 +23,6 @@ import { filesIn } from './damage.fixture.ts'
 import { writeNoise } from './noise.fixture.ts'
 
 const MiB = 1 << 20
-const seed = Number(process.env['GOLDLEAF_SEED'] ?? Date.now() % 1_000_000)
 
 /** Somebody or something stops in the middle: what was begun ends, and what was said holds. */
 suite(`interruptions (seed ${seed})`, { timeout: 200_000 }, () => {

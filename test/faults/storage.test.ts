@@ -4,7 +4,7 @@ import { mkdtemp, mkdir, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite, test } from 'node:test'
-import { convertImage } from '../support/disks.ts'
+import { convertImage, testSeed as seed } from '../support/disks.ts'
 import { armCaller, eventually, startGoldleaf } from '../support/goldleaf.ts'
 import {
   createDefinition,
@@ -20,7 +20,6 @@ import {
 import { writeNoise } from './noise.fixture.ts'
 
 const MiB = 1 << 20
-const seed = Number(process.env['GOLDLEAF_SEED'] ?? Date.now() % 1_000_000)
 
 /** A small file system of its own, as a region's disk is; undefined where this machine does not let us mount one. */
 function mountSmall(folder: string, sizeMiB: number): Disposable | undefined {

@@ -5,6 +5,9 @@ import { promisify } from 'node:util'
 
 const run = promisify(execFile)
 
+/** Of what is random in a test, whose name has it. */
+export const testSeed = Number(process.env['GOLDLEAF_SEED'] ?? Date.now() % 1_000_000)
+
 /** A small repeatable source of bytes (mulberry32): the seed is in the test's name, so a failure can be replayed. */
 export function seededBytes(seed: number): (length: number) => Buffer {
   let state = seed >>> 0

@@ -1,47 +1,21 @@
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { buildTinyDisk } from '../../../tools/tiny-disk.ts'
-import { systemClock } from '../../base/clock.ts'
 import { silentLogger } from '../../base/logger.ts'
-import { createWorld, idOf } from '../compute.fixture.ts'
+import { createWorld, imageOf, idOf } from '../compute.fixture.ts'
 import { defaultComputeLimits } from '../dependencies.ts'
 import { findVmFacts } from '../vm-facts.ts'
-import { qemuProvider } from './qemu-provider.ts'
-
-async function serialShows(path: string, text: string, seconds = 90): Promise<string> {
-  for (let round = 0; ; round++) {
-    const log = await readFile(path, 'latin1').catch(() => '(no log)')
-    if (log.includes(text)) return log
-    if (round > seconds * 10) throw new Error(`no '${text}' within ${seconds} s:\n${log}`)
-    await systemClock.sleep(100)
-  }
-}
+import { serialShows, testProvider } from './qemu.fixture.ts'
 
 test('data disks come to and leave a machine while its guest runs, and keep what they hold', async () => {
-  const makeProvider = (folder: string) =>
-    qemuProvider({
-      qemu: 'qemu-system-x86_64',
-      searchPath: '/usr/bin:/bin',
-      accelerator: 'auto',
-      network: 'none',
-      machinesFolder: join(folder, 'vms'),
-      clock: systemClock,
-      logger: silentLogger,
-    })
+  const makeProvider = (folder: string) => testProvider(join(folder, 'vms'))
   const limits = { ...defaultComputeLimits, maximumMemoryMiB: 128, detachTimeoutMs: 2_000 }
   await using world = await createWorld(makeProvider, silentLogger, { limits })
   const path = join(world.folder, 'tiny.raw')
   await buildTinyDisk({ out: path, content: 'hot' })
   const disk = await world.store(path)
-  world.images.set('/image', {
-    versionId: '/image/versions/1.0.0',
-    osState: 'Specialized',
-    osType: 'Linux',
-    hyperVGeneration: 'V1',
-    disks: [disk],
-  })
+  world.images.set('/image', imageOf(disk))
   const id = idOf('Microsoft.Compute/virtualMachines', 'vm')
   const withDisks = (...dataDisks: readonly object[]) => ({
     properties: {

@@ -14,7 +14,7 @@ import { randomUuid } from '../../base/random.ts'
 import { serveNbd } from '../nbd-export.ts'
 import type { VmExit, VmSpec } from '../provider.ts'
 import { endOrphans, findOrphans } from './orphans.ts'
-import { qemuProvider } from './qemu-provider.ts'
+import { serialShows, testProvider } from './qemu.fixture.ts'
 
 const run = promisify(execFile)
 let folder = ''
@@ -23,25 +23,7 @@ before(async () => {
 })
 after(() => rm(folder, { recursive: true, force: true }))
 
-const provider = (name: string, qemu = 'qemu-system-x86_64') =>
-  qemuProvider({
-    qemu,
-    searchPath: '/usr/bin:/bin',
-    accelerator: 'auto',
-    network: 'none',
-    machinesFolder: join(folder, name),
-    clock: systemClock,
-    logger: silentLogger,
-  })
-
-async function serialShows(path: string, text: string, seconds = 60): Promise<string> {
-  for (let round = 0; round < seconds * 10; round++) {
-    const log = await readFile(path, 'latin1').catch(() => '')
-    if (log.includes(text)) return log
-    await systemClock.sleep(100)
-  }
-  throw new Error(`no '${text}' within ${seconds} s in:\n${await readFile(path, 'latin1').catch(() => '(no log)')}`)
-}
+const provider = (name: string, qemu?: string) => testProvider(join(folder, name), qemu === undefined ? {} : { qemu })
 
 async function makeSpec(name: string, socketPath: string, sizeBytes: number): Promise<VmSpec> {
   const vmKey = randomUuid()

@@ -1,49 +1,24 @@
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { inspect } from 'node:util'
 import { buildTinyDisk } from '../../../tools/tiny-disk.ts'
-import { systemClock } from '../../base/clock.ts'
 import { silentLogger } from '../../base/logger.ts'
-import { createWorld, idOf } from '../compute.fixture.ts'
+import { createWorld, imageOf, idOf } from '../compute.fixture.ts'
 import { findVmFacts } from '../vm-facts.ts'
-import { qemuProvider } from './qemu-provider.ts'
-
-async function serialShows(path: string, text: string, seconds = 90): Promise<void> {
-  for (let round = 0; round < seconds * 10; round++) {
-    if ((await readFile(path, 'latin1').catch(() => '')).includes(text)) return
-    await systemClock.sleep(100)
-  }
-  throw new Error(`no '${text}' within ${seconds} s:\n${await readFile(path, 'latin1').catch(() => '(no log)')}`)
-}
+import { serialShows, testProvider } from './qemu.fixture.ts'
 
 test('a machine boots from a stored disk, survives the deletion of its version and keeps what it wrote', async () => {
   const complaints: unknown[] = []
   const keep = (fields: object, message: string): void => void complaints.push(message, fields)
   const logger = { ...silentLogger, warn: keep, error: keep }
-  const makeProvider = (folder: string) =>
-    qemuProvider({
-      qemu: 'qemu-system-x86_64',
-      searchPath: '/usr/bin:/bin',
-      accelerator: 'auto',
-      network: 'none',
-      machinesFolder: join(folder, 'vms'),
-      clock: systemClock,
-      logger,
-    })
+  const makeProvider = (folder: string) => testProvider(join(folder, 'vms'), { logger })
   await using world = await createWorld(makeProvider, logger)
   const path = join(world.folder, 'tiny.raw')
   await buildTinyDisk({ out: path, content: 'from the store' })
   const disk = await world.store(path)
   const imageId = '/image'
-  world.images.set(imageId, {
-    versionId: `${imageId}/versions/1.0.0`,
-    osState: 'Specialized',
-    osType: 'Linux',
-    hyperVGeneration: 'V1',
-    disks: [disk],
-  })
+  world.images.set(imageId, imageOf(disk))
   const id = idOf('Microsoft.Compute/virtualMachines', 'vm')
   const storageProfile = {
     imageReference: { id: imageId },
