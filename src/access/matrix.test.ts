@@ -47,7 +47,16 @@ const authorization = `${all}PbrsVAmoG`
 
 /** [operation without its verb, who may, by verb]. `+`: besides those who may read everything or, changing, Owner and Contributor. */
 const rows: readonly (readonly [type: string, verbs: Readonly<Record<string, string>>])[] = [
-  ['Microsoft.Resources/subscriptions/resourceGroups', { read: '+PbrsVAmo', write: '+', delete: '+' }],
+  [
+    'Microsoft.Resources/subscriptions/resourceGroups',
+    {
+      read: '+PbrsVAmo',
+      write: '+',
+      delete: '+',
+      'moveResources/action': '+',
+      'validateMoveResources/action': '+',
+    },
+  ],
   ['Microsoft.Compute/galleries', { read: '+P', write: '+P', delete: '+P', 'share/action': 'OS' }],
   ['Microsoft.Compute/galleries/images', { read: '+PI', write: '+P', delete: '+P' }],
   [

@@ -103,6 +103,11 @@ export const armProblems = defineProblems({
       `"resourceGroup eq '…'", "location eq '…'", "name eq '…'", "tagName eq '…'" and "tagValue eq '…'", joined by ` +
       `"and"; for resource groups the last two.`,
   },
+  ResourceMoveNotSupported: {
+    kind: 'invalid',
+    say: (f: { types: readonly string[] }) =>
+      `Resource move is not supported for resource types '${f.types.join(', ')}'. Create the resource anew in the other resource group and delete this one.`,
+  },
   InvalidLocationFilter: {
     kind: 'invalid',
     code: 'InvalidFilterInQueryString',

@@ -18,7 +18,7 @@ import { addProviderRoutes, namespacesOf } from './providers.ts'
 import { listProxies, proxyPath, readProxy, runProxyAction } from './proxies.ts'
 import { checkExistence, findParentType, listByType, listEverywhere, listUnderParent, readResource } from './read.ts'
 import { deleteTarget } from './remove.ts'
-import { deleteResourceGroup, readGroupDeletion } from './resource-groups.ts'
+import { deleteResourceGroup, refuseMove, readGroupDeletion } from './resource-groups.ts'
 import { subscriptionPath } from './routes.ts'
 import type { Routes } from './routes.ts'
 import { readLocations, readSubscription, readSubscriptions, readTenants } from './subscriptions.ts'
@@ -79,6 +79,8 @@ function addGroupRoutes(engine: Engine, type: ResourceTypeDeclaration, route: Ro
   addItemRoutes(engine, type, groupPath, route)
   route('DELETE', groupPath, (call) => deleteResourceGroup(engine, call, type))
   route('GET', `${subscriptionPath}/resourceGroups`, (call) => listResourceGroups(engine, call, type))
+  for (const verb of ['moveResources', 'validateMoveResources'])
+    route('POST', `${groupPath}/${verb}`, (call) => refuseMove(engine, call, type, verb))
 }
 
 function addTypeRoutes(engine: Engine, type: ResourceTypeDeclaration, route: Routes): void {

@@ -1,3 +1,4 @@
+import { findArmId } from '../base/arm-id.ts'
 import { isJsonObject, type JsonObject } from '../base/json.ts'
 import { mapLimit } from '../base/map-limit.ts'
 import { asProblem, Problem, type ProblemRecord } from '../base/problem.ts'
@@ -207,4 +208,17 @@ function parseCaller(caller: JsonObject): CallerFacts {
 
 function textOf(value: unknown): string {
   return typeof value === 'string' ? value : ''
+}
+
+/** Azure moves no galleries, and this server moves nothing: the answer names what was to be moved (behaviour.md C). */
+export async function refuseMove(
+  engine: Engine,
+  call: Call,
+  type: ResourceTypeDeclaration,
+  verb: string,
+): Promise<Answer> {
+  await getTarget(engine, await admit(engine, call, type, permissionOf(type, { action: verb })))
+  const named = isJsonObject(call.body) && Array.isArray(call.body['resources']) ? call.body['resources'] : []
+  const types = named.flatMap((id) => (typeof id === 'string' ? (findArmId(id)?.type ?? []) : []))
+  throw armProblems.ResourceMoveNotSupported({ types: [...new Set(types)] })
 }

@@ -5,6 +5,7 @@ import { randomUuid } from '../base/random.ts'
 import { GiB } from '../base/units.ts'
 import type { DiskProperties } from '../contract/disks.ts'
 import type { Tx } from '../db/tables.ts'
+import type { ImagePlan } from '../gallery/resolve-image.ts'
 import type { Change, RequestContext } from '../resources/behaviour.ts'
 import { findResource, lockResource } from '../resources/resource.rows.ts'
 import type { Draft, Resource } from '../resources/resource.ts'
@@ -129,16 +130,12 @@ async function startedCopyOrigin(
   const source = await findResource(deps.db, id.toLowerCase())
   if (!source || source.provisioningState === 'Deleting') throw computeProblems.DiskSourceNotFound({ id }, target)
   const { virtualSizeBytes } = getBytes(source)
-  const { osType, hyperVGeneration } = diskProperties(source)
   return {
     source,
     facts: { copyFrom: source.key, grants: [] },
     state: 'Unattached',
     sizeBytes: virtualSizeBytes,
-    properties: {
-      ...(osType === undefined ? {} : { osType }),
-      ...(hyperVGeneration === undefined ? {} : { hyperVGeneration }),
-    },
+    properties: systemOf(source),
   }
 }
 
@@ -177,7 +174,8 @@ async function imageOrigin(
   const { region, storageClass, root, virtualSizeBytes } = found
   return {
     ...atRest({ region, storageClass, root, virtualSizeBytes }),
-    properties: lun === 'os' ? { osType: image.osType, hyperVGeneration: image.hyperVGeneration } : {},
+    properties:
+      lun === 'os' ? withPlan({ osType: image.osType, hyperVGeneration: image.hyperVGeneration }, image.plan) : {},
   }
 }
 
@@ -203,7 +201,6 @@ async function copyOrigin(
       },
       { target: 'disk.location' },
     )
-  const { osType, hyperVGeneration } = diskProperties(source)
   const { diskSizeBytes = 0 } = diskProperties(source)
   const isAttached = findDiskFacts(source).attached !== undefined
   return {
@@ -211,11 +208,25 @@ async function copyOrigin(
     ...(isAttached
       ? { facts: { captureFrom: source.key, grants: [] }, state: 'Unattached' as const, sizeBytes: diskSizeBytes }
       : atRest(getBytes(source))),
-    properties: {
-      ...(osType === undefined ? {} : { osType }),
-      ...(hyperVGeneration === undefined ? {} : { hyperVGeneration }),
-    },
+    properties: systemOf(source),
   }
+}
+
+/** What is known of the system on a disk that is copied. */
+function systemOf(source: Resource): JsonObject {
+  const { osType, hyperVGeneration, purchasePlan } = diskProperties(source)
+  const known = {
+    ...(osType === undefined ? {} : { osType }),
+    ...(hyperVGeneration === undefined ? {} : { hyperVGeneration }),
+  }
+  return withPlan(known, purchasePlan)
+}
+
+/** Azure shows it of disks made of an image with a plan; whoever starts a machine on one names it again. */
+function withPlan(properties: JsonObject, plan: ImagePlan | undefined): JsonObject {
+  if (plan === undefined) return properties
+  const { name = '', publisher = '', product = '' } = plan
+  return { ...properties, purchasePlan: { name, publisher, product } }
 }
 
 /** The stored bytes of a disk that is ready; throws DiskNotReady. */

@@ -69,6 +69,10 @@ export function diskProperties(disk: Pick<Draft, 'properties'>): DiskProperties 
   return disk.properties as DiskProperties
 }
 
+export function isUltra({ envelope: { sku } }: Pick<Resource, 'envelope'>): boolean {
+  return isJsonObject(sku) && sku['name'] === 'UltraSSD_LRS'
+}
+
 /** Takes the place of `diskState`: an address that ran out by itself holds the disk no longer. */
 export function effectiveState(disk: Resource, nowMs: number): string {
   const state = diskProperties(disk).diskState ?? 'Unattached'

@@ -6,7 +6,7 @@ import { holdDisk, type HeldDisk } from './capture-disk.ts'
 import type { diskTypes, ComputeDependencies } from './dependencies.ts'
 import { findDiskType, getBytes, holdCopySource, prepareDisk } from './disk-draft.ts'
 import { holdEncryptionSet, isRekeyed } from './disk-encryption.ts'
-import { diskProperties, editDisk, effectiveState, findDiskFacts } from './disk-facts.ts'
+import { diskProperties, editDisk, effectiveState, findDiskFacts, isUltra } from './disk-facts.ts'
 import type { MachineRunner } from './machine-runner.ts'
 import { computeProblems } from './problems.ts'
 import { attachedState } from './vm-disks.ts'
@@ -115,6 +115,7 @@ export async function findDiskSource(
   if (findDiskType(id) === undefined) return undefined
   const disk = await findResource(deps.db, id.toLowerCase())
   if (!disk || disk.provisioningState === 'Deleting') return undefined
+  if (isUltra(disk)) throw computeProblems.SourceIsUltraDisk({ id })
   const { osType, hyperVGeneration, diskSizeBytes = 0 } = diskProperties(disk)
   const { attached, bytes } = findDiskFacts(disk)
   const virtualSizeBytes = attached ? diskSizeBytes : getBytes(disk).virtualSizeBytes

@@ -42,6 +42,24 @@ export const computeProblems = defineProblems({
       `The specified disk size ${f.askedGB} GB is smaller than the size of the corresponding disk in the VM image: ` +
       `${f.neededGB} GB (disk '${f.name}'). Ask for ${f.neededGB} GB or more, or leave diskSizeGB out.`,
   },
+  SourceIsUltraDisk: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: (f: { id: string }) =>
+      `Source disk ${f.id} cannot be stored in an UltraSSD account type. Take one of another type.`,
+  },
+  PlanMissing: {
+    kind: 'invalid',
+    code: 'VMMarketplaceInvalidInput',
+    say: (f: { id: string }) =>
+      `Creating a virtual machine from Marketplace image or a custom image sourced from a Marketplace image requires Plan information in the request. VM: '${f.id}'.`,
+  },
+  PlanDiffers: {
+    kind: 'invalid',
+    code: 'VMMarketplaceInvalidInput',
+    say: (f: { id: string; given: string; wanted: string }) =>
+      `The Plan information in the request, '${f.given}', is not that of the image, '${f.wanted}'. VM: '${f.id}'.`,
+  },
   EncryptionNotKept: {
     kind: 'invalid',
     code: 'OperationNotAllowed',

@@ -1,6 +1,6 @@
 import { findArmId } from '../base/arm-id.ts'
 import { formatArmTime } from '../base/clock.ts'
-import type { Json, JsonObject } from '../base/json.ts'
+import { isJsonObject, type Json, type JsonObject } from '../base/json.ts'
 import { randomUuid } from '../base/random.ts'
 import { GiB } from '../base/units.ts'
 import type { Tx } from '../db/tables.ts'
@@ -90,6 +90,7 @@ async function createDisk(tx: Tx, disk: VmDiskFacts, { change, context, shown, v
   const id = vmDiskId(vm.id, shown?.name ?? '')
   const { nowMs, caller } = context
   const { base, virtualSizeBytes } = disk
+  const { plan } = change.after.envelope
   const facts: DiskFacts = {
     grants: [],
     attached: { vmKey: vm.key, lun: disk.lun },
@@ -111,6 +112,7 @@ async function createDisk(tx: Tx, disk: VmDiskFacts, { change, context, shown, v
       ...(disk.lun === 'os'
         ? { osType: shown?.osType ?? 'Linux', hyperVGeneration: getVmFacts({ ...change.after, id }).generation }
         : {}),
+      ...(disk.lun === 'os' && isJsonObject(plan) ? { purchasePlan: plan } : {}),
       creationData: creationOf(change, disk),
       diskSizeGB: Math.ceil(virtualSizeBytes / GiB),
       diskSizeBytes: virtualSizeBytes,

@@ -3,7 +3,6 @@ import { formatArmTime } from '../base/clock.ts'
 import { randomUuid } from '../base/random.ts'
 import { GiB } from '../base/units.ts'
 import { diskNameRule } from '../contract/names.ts'
-import type { VirtualMachineProperties } from '../contract/virtual-machines.ts'
 import type { ImageReference, ResolvedDisk, ResolvedImage } from '../gallery/resolve-image.ts'
 import type { Change, RequestContext } from '../resources/behaviour.ts'
 import { findResource } from '../resources/resource.rows.ts'
@@ -15,9 +14,10 @@ import { placeOf } from './place.ts'
 import { computeProblems } from './problems.ts'
 import { takeSecrets, type Provision } from './seed.ts'
 import { attachableFacts, checkFree, vmDiskId } from './vm-disks.ts'
-import { checkVmSecurity, withVaults } from './vm-encryption.ts'
+import { withVaults } from './vm-encryption.ts'
 import { formatVmFacts, getVmFacts, type VmDiskFacts, type VmFacts } from './vm-facts.ts'
 import { vmProperties, type DataDisk, type StorageProfile } from './vm-properties.ts'
+import { checkOsProfile, checkPlan, checkVmSecurity } from './vm-rules.ts'
 
 export type VmDraftDependencies = Pick<ComputeDependencies, 'db' | 'resolveImage'>
 
@@ -45,6 +45,7 @@ async function createVm(
   const profile = properties.storageProfile ?? {}
   const { image, os } = await originOf(profile, { change, after, context, deps })
   checkOsProfile(image, properties)
+  checkPlan(change.id.id, image.plan, after.envelope['plan'])
   const vmId = randomUuid()
   const planned = [...os, ...planDisks(change.id.name, image, profile)]
   const attached = await planAttached(profile.dataDisks ?? [], change, after, context, deps)
@@ -230,7 +231,7 @@ async function attachedOs(
   if (profile.imageReference !== undefined && Object.keys(profile.imageReference).length > 0)
     throw computeProblems.ParameterNotAllowed({ parameter: 'imageReference' }, { target: 'imageReference' })
   const disk = await findAttachable(profile.osDisk?.managedDisk?.id, 'osDisk', attaching)
-  const { osType, hyperVGeneration } = diskProperties(disk)
+  const { osType, hyperVGeneration, purchasePlan } = diskProperties(disk)
   const wanted = profile.osDisk?.osType ?? osType
   if (wanted === undefined)
     throw computeProblems.RequiredParameterMissing({ parameter: 'osDisk.osType' }, { target: 'osDisk.osType' })
@@ -239,6 +240,7 @@ async function attachedOs(
     osState: 'Specialized',
     osType: wanted,
     hyperVGeneration: hyperVGeneration ?? 'V1',
+    plan: purchasePlan,
     disks: [],
   }
   return { image, os: [{ lun: 'os', ...attachableFacts(disk), diskKey: disk.key }] }
@@ -257,22 +259,6 @@ function imageOf(profile: StorageProfile): ImageReference {
     },
     { target: 'imageReference' },
   )
-}
-
-/** Generalised images need an osProfile, specialised ones must not have one (behaviour.md D). */
-function checkOsProfile(image: ResolvedImage, properties: VirtualMachineProperties): void {
-  const parameter = 'osProfile'
-  const isGiven = properties.osProfile !== undefined
-  if (image.osState === 'Generalized' && !isGiven)
-    throw computeProblems.RequiredParameterMissing({ parameter }, { target: parameter })
-  if (image.osState === 'Specialized' && isGiven)
-    throw computeProblems.ParameterNotAllowed({ parameter }, { target: parameter })
-  const { secrets } = properties.osProfile ?? {}
-  if (Array.isArray(secrets) && secrets.length > 0)
-    throw computeProblems.VmUnsupported(
-      { what: 'Handing out certificates from a key vault', instead: 'Leave osProfile.secrets out or empty.' },
-      { target: 'osProfile.secrets' },
-    )
 }
 
 /** The OS disk, the image's data disks, then empty ones that the request adds. */

@@ -2,7 +2,7 @@ import type { JsonObject } from '../base/json.ts'
 import { admitEncryptionSet } from '../gallery/encryption-rules.ts'
 import type { Change, RequestContext } from '../resources/behaviour.ts'
 import { findResource } from '../resources/resource.rows.ts'
-import type { Draft } from '../resources/resource.ts'
+import { vaultOf } from '../store/vault.ts'
 import type { StepContext } from '../work/workflow.ts'
 import type { ComputeDependencies } from './dependencies.ts'
 import { encryptionSetOf } from './disk-encryption.ts'
@@ -12,26 +12,12 @@ import { computeProblems } from './problems.ts'
 import { pinStored } from './capture-disk.ts'
 import { shownDisk } from './vm-disks.ts'
 import { editVmFacts, getVmFacts, type VmDiskFacts } from './vm-facts.ts'
-import { namedSet, vmProperties } from './vm-properties.ts'
+import { namedSet } from './vm-properties.ts'
 
 /**
  * The disk encryption sets that a machine names for disks which it brings: what lies under them rests in the sets'
  * vaults, and so does what is taken of them later. What the guest writes meanwhile does not (docs/adr/0006).
  */
-
-/** Refuses what would be accepted without effect. */
-export function checkVmSecurity(vm: Pick<Draft, 'properties'>): void {
-  const { securityProfile, storageProfile } = vmProperties(vm)
-  const refuse = (what: string, member: string): never => {
-    throw computeProblems.EncryptionNotKept({ what, instead: `Leave '${member}' out.` }, { target: member })
-  }
-  if (securityProfile?.encryptionAtHost === true) refuse('Encryption at host', 'securityProfile.encryptionAtHost')
-  if (/^ConfidentialVM$/i.test(securityProfile?.securityType ?? ''))
-    refuse('A confidential virtual machine', 'securityProfile.securityType')
-  for (const disk of [storageProfile?.osDisk, ...(storageProfile?.dataDisks ?? [])])
-    if ((disk?.managedDisk?.securityProfile?.securityEncryptionType ?? '') !== '')
-      refuse('A disk of a confidential machine', 'managedDisk.securityProfile')
-}
 
 /** Disks that come with a machine learn the vaults of the sets that it names for them. */
 export async function withVaults(
@@ -78,7 +64,7 @@ export async function encryptBases(step: StepContext<JsonObject>, deps: ComputeD
   const vm = await findResource(deps.db, step.resourceKey)
   for (const disk of vm ? getVmFacts(vm).disks : []) {
     const { base, vault, lun, virtualSizeBytes, diskKey } = disk
-    if (base === undefined || vault === undefined) continue
+    if (base === undefined || vault === undefined || vaultOf(base.storageClass) === vault) continue
     // What has gone is told by `prepareDisks`.
     if (!(await deps.stores.store(base.region, base.storageClass).has(base.root))) continue
     using held = await pinStored({ ...base, virtualSizeBytes }, deps)

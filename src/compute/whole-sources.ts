@@ -6,6 +6,7 @@ import { findResource } from '../resources/resource.rows.ts'
 import type { Resource } from '../resources/resource.ts'
 import { holdMachineDisks, pinStored, type HeldDisk } from './capture-disk.ts'
 import { virtualMachineType, type ComputeDependencies } from './dependencies.ts'
+import { isUltra } from './disk-facts.ts'
 import { sourceOf } from './disks.ts'
 import { findImageFacts, imagePropertiesOf } from './image-facts.ts'
 import { isManagedImageId } from './images.ts'
@@ -46,7 +47,7 @@ function machineProblem(vm: Resource, disks: readonly Resource[]): Problem | und
   const osDisk: OpenMembers = vmProperties(vm).storageProfile?.osDisk ?? {}
   if (isJsonObject(osDisk['diffDiskSettings'])) return computeProblems.SourceEphemeral({ id })
   if (isJsonObject(osDisk['vhd'])) return computeProblems.SourceUnmanaged({ id })
-  const ultra = disks.find(({ envelope: { sku } }) => isJsonObject(sku) && sku['name'] === 'UltraSSD_LRS')
+  const ultra = disks.find(isUltra)
   return ultra && computeProblems.SourceUltra({ id, disk: ultra.id })
 }
 

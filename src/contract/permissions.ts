@@ -37,6 +37,9 @@ const routePermissions: readonly string[] = [
   ...['Microsoft.Resources', 'Microsoft.Storage', 'Microsoft.ManagedIdentity'].map((namespace) =>
     operationsReadPermission.replace('Microsoft.Compute', namespace),
   ),
+  ...['moveResources', 'validateMoveResources'].map(
+    (verb) => `Microsoft.Resources/subscriptions/resourceGroups/${verb}/action`,
+  ),
   ...['register', 'unregister'].flatMap((verb) => [
     `Microsoft.Compute/${verb}/action`,
     `Microsoft.Features/providers/features/${verb}/action`,

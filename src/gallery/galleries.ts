@@ -9,6 +9,7 @@ import { galleryProblems } from './problems.ts'
 import { emptyWith } from './recycle-bin.ts'
 import { findSoftDeletePolicy, withPolicyPeriods } from './soft-delete.ts'
 import { deleteSharing } from './share.rows.ts'
+import { checkContent } from './shared-content.ts'
 import { share, showGallery } from './gallery-sharing.ts'
 import { sharingProblems } from './sharing-problems.ts'
 import { checkSharingProfile, stillSharedTo, withPublicName } from './sharing-rules.ts'
@@ -29,7 +30,7 @@ export function galleriesBehaviour(
     async check(change, context) {
       const properties = change.after.properties as GalleryProperties
       checkSharingProfile(change.before?.properties, properties)
-      await checkSoftDelete(change, context)
+      await checkSoftDelete(change, context, deps)
     },
     async commit(tx, change) {
       await checkQuota(tx, 'Microsoft.Compute/galleries', change, deps.limits)
@@ -49,11 +50,18 @@ export function galleriesBehaviour(
 }
 
 /** Turning it on needs the right to share (behaviour.md H); its periods are days of a calendar. */
-async function checkSoftDelete(change: Change, context: RequestContext): Promise<void> {
-  const policy = findSoftDeletePolicy(change.after)
+async function checkSoftDelete(
+  change: Change,
+  context: RequestContext,
+  { db }: Pick<GalleryDependencies, 'db'>,
+): Promise<void> {
+  const { before, after } = change
+  const policy = findSoftDeletePolicy(after)
   if (!policy) return
-  if (!findSoftDeletePolicy(change.before))
+  if (!findSoftDeletePolicy(before)) {
     await context.authorize('Microsoft.Compute/galleries/share/action', change.id.id)
+    if (before) await checkContent(db, before, after.properties)
+  }
   const periods = [
     { parameter: 'retentionPeriodInDays', value: policy.retentionDays, minimum: 1 },
     { parameter: 'gracePeriodInDays', value: policy.graceDays, minimum: 0 },

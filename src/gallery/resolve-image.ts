@@ -36,7 +36,15 @@ export interface ResolvedImage {
   readonly osState: 'Generalized' | 'Specialized'
   readonly osType: 'Windows' | 'Linux'
   readonly hyperVGeneration: string
+  /** What a machine made of it must name; undefined: none. */
+  readonly plan?: ImagePlan | undefined
   readonly disks: readonly ResolvedDisk[]
+}
+
+export interface ImagePlan {
+  readonly name?: string | undefined
+  readonly publisher?: string | undefined
+  readonly product?: string | undefined
 }
 
 /** How an image is named: by its resource id, or by the id of what is shared directly or with everyone. */
@@ -181,6 +189,7 @@ async function withDisks(
     osState: facts.osState,
     osType: facts.osType,
     hyperVGeneration: facts.hyperVGeneration ?? 'V1',
+    plan: facts.purchasePlan,
     disks: disks.map(({ lun, storageClass, root, virtualSizeBytes }) => ({
       lun: lun === osDiskLun ? ('os' as const) : lun,
       region,

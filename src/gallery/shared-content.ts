@@ -8,9 +8,9 @@ import { versionProperties } from './version-properties.ts'
 
 /** What a definition or version is to the rules of sharing. */
 export function contentOfImage(name: string, image: Pick<Draft, 'location' | 'properties'>): Content {
-  const { features } = image.properties as GalleryImageProperties
+  const { features, purchasePlan } = image.properties as GalleryImageProperties
   const security = features?.find((feature) => feature.name?.toLowerCase() === 'securitytype')
-  return { name, location: image.location, securityType: security?.value }
+  return { name, location: image.location, securityType: security?.value, hasPlan: purchasePlan !== undefined }
 }
 
 export function contentOfVersion(name: string, version: Pick<Draft, 'location' | 'properties'>): Content {
@@ -28,7 +28,15 @@ export async function checkFitsGallery(db: DbOrTx, galleryKey: string, content: 
 
 /** Before a gallery is shared: nothing that may not be shared is in it. What was private may hold such things. */
 export async function checkSharedContent(db: DbOrTx, gallery: Resource, properties: GalleryProperties): Promise<void> {
-  if (granteesOf(properties).length === 0) return
+  if (granteesOf(properties).length > 0) await checkContent(db, gallery, properties)
+}
+
+/** That all there is in a gallery fits what it is to become. */
+export async function checkContent(
+  db: DbOrTx,
+  gallery: Pick<Resource, 'key' | 'location'>,
+  properties: GalleryProperties,
+): Promise<void> {
   const facts = { location: gallery.location, properties }
   for (const image of await listChildren(db, gallery.key, 'Microsoft.Compute/galleries/images')) {
     const problem = contentProblem(facts, contentOfImage(image.name, image))

@@ -67,6 +67,18 @@ export const sharingProblems = defineProblems({
     say: (f: { name: string; value: string; permissions: string }) =>
       `'${f.name}' has the feature SecurityType '${f.value}', which galleries with sharing permissions '${f.permissions}' cannot hold. Use a private gallery, or '${f.value}Supported'.`,
   },
+  SoftDeleteLocationDiffers: {
+    kind: 'invalid',
+    code: 'OperationNotAllowed',
+    say: (f: { name: string; location: string; home: string }) =>
+      `'${f.name}' in '${f.location}' cannot be in a gallery with soft delete: what can be brought back must be in the gallery's own region '${f.home}'. Create it there and name other regions as target regions.`,
+  },
+  SharedPlanNotAllowed: {
+    kind: 'invalid',
+    code: 'OperationNotAllowed',
+    say: (f: { name: string }) =>
+      `'${f.name}' has a purchase plan: images of the marketplace cannot be in a gallery with sharing permissions 'Community'. Use another gallery.`,
+  },
   SharedEncryptionNotAllowed: {
     kind: 'invalid',
     code: 'OperationNotAllowed',

@@ -164,18 +164,29 @@ test('a gallery goes only when it is not shared', () => {
   assert.deepEqual(shared, ['empty', 'groups', 'open'])
 })
 
-test('what is shared lies in the gallery’s region, unencrypted, and forces no security type', () => {
+test('what is shared (or recycled) lies in the gallery’s region, unencrypted, unsold, and forces no security type', () => {
   const content = { name: 'i', location: 'westeurope' }
-  const cases = [
+  interface Case {
+    readonly isSoft?: boolean
+    readonly permissions: 'Private' | 'Groups' | 'Community'
+    readonly content: Parameters<typeof contentProblem>[1]
+    readonly code: string | undefined
+  }
+  const cases: readonly Case[] = [
     { permissions: 'Groups', content, code: undefined },
     { permissions: 'Private', content: { ...content, location: 'eastus' }, code: undefined },
     { permissions: 'Groups', content: { ...content, location: 'eastus' }, code: 'OperationNotAllowed' },
     { permissions: 'Community', content: { ...content, isEncrypted: true }, code: 'OperationNotAllowed' },
     { permissions: 'Groups', content: { ...content, securityType: 'TrustedLaunch' }, code: 'OperationNotAllowed' },
     { permissions: 'Groups', content: { ...content, securityType: 'TrustedLaunchSupported' }, code: undefined },
-  ] as const
-  for (const one of cases) {
-    const facts = { location: 'westeurope', properties: { sharingProfile: { permissions: one.permissions } } }
+    { permissions: 'Community', content: { ...content, hasPlan: true }, code: 'OperationNotAllowed' },
+    { permissions: 'Groups', content: { ...content, hasPlan: true }, code: undefined },
+    { isSoft: true, permissions: 'Private', content: { ...content, location: 'eastus' }, code: 'OperationNotAllowed' },
+    { isSoft: true, permissions: 'Private', content, code: undefined },
+  ]
+  for (const { isSoft = false, permissions, ...one } of cases) {
+    const softDeletePolicy = { isSoftDeleteEnabled: isSoft }
+    const facts = { location: 'westeurope', properties: { sharingProfile: { permissions }, softDeletePolicy } }
     const found = contentProblem(facts, one.content)
     assert.equal(found instanceof Problem ? found.code : undefined, one.code, JSON.stringify(one))
   }

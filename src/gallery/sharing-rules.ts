@@ -185,6 +185,8 @@ export interface Content {
   readonly location: string
   readonly securityType?: string | undefined
   readonly isEncrypted?: boolean | undefined
+  /** Somebody sells it. */
+  readonly hasPlan?: boolean | undefined
 }
 
 export interface SharedGalleryFacts {
@@ -195,15 +197,18 @@ export interface SharedGalleryFacts {
 /** Security types that a shared gallery cannot hold: those that force it on every machine (behaviour.md E). */
 const exclusiveSecurity = ['trustedlaunch', 'confidentialvm']
 
-/** Answers the problem that keeps a definition or version out of a gallery that is (to be) shared, if any. */
+/** Answers the problem that keeps a definition or version out of a gallery that is (to be) shared or recycled, if any. */
 export function contentProblem(gallery: SharedGalleryFacts, content: Content): Error | undefined {
   const permissions = permissionsOf(gallery.properties)
+  const { name, location, securityType, isEncrypted, hasPlan } = content
+  if (location !== gallery.location && gallery.properties.softDeletePolicy?.isSoftDeleteEnabled === true)
+    return sharingProblems.SoftDeleteLocationDiffers({ name, location, home: gallery.location })
   if (permissions === 'Private') return undefined
-  const { name, location, securityType, isEncrypted } = content
   if (location !== gallery.location)
     return sharingProblems.SharedLocationDiffers({ name, location, permissions, home: gallery.location })
   if (securityType !== undefined && exclusiveSecurity.includes(securityType.toLowerCase()))
     return sharingProblems.SharedFeatureNotAllowed({ name, value: securityType, permissions })
+  if (hasPlan === true && permissions === 'Community') return sharingProblems.SharedPlanNotAllowed({ name })
   if (isEncrypted === true) return sharingProblems.SharedEncryptionNotAllowed({ name, permissions })
   return undefined
 }

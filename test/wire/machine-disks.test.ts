@@ -332,4 +332,36 @@ suite('disks of machines, managed images and machines as sources', { timeout: 18
     assert.deepEqual(body.value?.map(({ name }: { name?: string }) => name).toSorted(), ['golden', 'mixed'])
     await gone(image('mixed'))
   })
+
+  test('an ultra disk is no source; a machine of an image with a plan names it', async () => {
+    await made(disk('ultra'), {
+      location: 'westeurope',
+      sku: { name: 'UltraSSD_LRS' },
+      properties: { creationData: { createOption: 'Empty' }, diskSizeGB: 4 },
+    })
+    const storageProfile = { osDiskImage: { source: { id: wire.id('disks/ultra') } } }
+    await assertRefused(wire, {
+      why: 'no source',
+      path: wire.at('galleries/g/images/d/versions/9.0.0'),
+      body: { location: 'westeurope', properties: { storageProfile, publishingProfile: {} } },
+      status: 400,
+      code: 'InvalidParameter',
+      says: /^Source disk .* UltraSSD account type/,
+    })
+    const plan = { name: 'gold', publisher: 'contoso', product: 'linux' }
+    await wire.definition('g/sold', { purchasePlan: plan })
+    await wire.publish('g/sold/1.0.0', await wire.blob('sold.vhd', fixedVhd(data)))
+    const body = vmBody({ imageReference: { id: wire.id('galleries/g/images/sold') } })
+    const code = 'VMMarketplaceInvalidInput'
+    const path = vm('sold')
+    const says = `Creating a virtual machine from Marketplace image or a custom image sourced from a Marketplace image requires Plan information in the request. VM: '${wire.id('virtualMachines/sold')}'.`
+    await assertRefused(wire, { why: 'no plan', path, body, status: 400, code, says })
+    const other = { ...body, plan: { ...plan, name: 'silver' } }
+    await assertRefused(wire, { why: 'another', path, body: other, status: 400, code, says: /'silver contoso linux'/ })
+    const sold = await made(path, { ...body, plan: { ...plan, publisher: 'Contoso' } })
+    const { osDisk } = sold.properties?.storageProfile as unknown as { osDisk: { name: string } }
+    const { properties } = (await wire.arm.call('GET', disk(osDisk.name))).body
+    assert.deepEqual((properties as { purchasePlan?: unknown }).purchasePlan, { ...plan, publisher: 'Contoso' })
+    await gone(vm('sold'))
+  })
 })

@@ -1,5 +1,6 @@
 import { suite } from 'node:test'
 import { useTargets } from './refusals.ts'
+import { groupVersion } from './wire.ts'
 import type { Refusal, Wire } from './wire.ts'
 
 /**
@@ -23,6 +24,19 @@ suite('not supported yet, and said so', () => {
   const newest = 'galleries/g/images/d/versions/7.7.7'
 
   table('refusals', [
+    [
+      'moving a gallery to another group',
+      () => ({
+        ...refused(
+          'galleries/g',
+          { resources: [wire.id('galleries/g')] },
+          /^Resource move is not supported for resource types 'Microsoft\.Compute\/galleries'/,
+        ),
+        method: 'POST',
+        path: `${wire.group}/moveResources?api-version=${groupVersion}`,
+        code: 'ResourceMoveNotSupported',
+      }),
+    ],
     [
       'encryption of a confidential machine',
       () =>

@@ -9,7 +9,7 @@ import { cli } from '../support/publishing.ts'
 import { armCaller, eventually, startGoldleaf } from '../support/goldleaf.ts'
 import type { Answer } from '../support/goldleaf.ts'
 import { fixedVhd } from './vhd.ts'
-import { assertRefused, diskVersion, openWire, versionBody } from './wire.ts'
+import { assertRefused, definitionBody, diskVersion, openWire, versionBody } from './wire.ts'
 import type { Wire } from './wire.ts'
 
 const version = 'galleries/soft/images/d/versions'
@@ -88,6 +88,18 @@ suite('the recycle bin of a gallery', { timeout: 120_000 }, () => {
       code: 'InvalidParameter',
       says: /^Source .* is not found/,
     })
+  })
+
+  test('it is for galleries whose definitions are where they are', async () => {
+    const policy = { properties: { softDeletePolicy: { isSoftDeleteEnabled: true } } }
+    const says = /^'abroad' in 'eastus' cannot be in a gallery with soft delete.*own region 'westeurope'/
+    const refusal = { status: 400, code: 'OperationNotAllowed', says }
+    await wire.gallery('apart')
+    const body = { ...definitionBody('abroad'), location: 'eastus' }
+    await wire.arm.must('PUT', wire.at('galleries/apart/images/abroad'), body)
+    const path = wire.at('galleries/apart')
+    await assertRefused(wire, { why: 'turned on', method: 'PATCH', path, body: policy, ...refusal })
+    await assertRefused(wire, { why: 'created', path: wire.at('galleries/soft/images/abroad'), body, ...refusal })
   })
 
   test('the SDK lists it, with its times in the newest api-version', async () => {
