@@ -359,8 +359,8 @@ suite('disks of machines, managed images and machines as sources', { timeout: 18
     const other = { ...body, plan: { ...plan, name: 'silver' } }
     await assertRefused(wire, { why: 'another', path, body: other, status: 400, code, says: /'silver contoso linux'/ })
     const sold = await made(path, { ...body, plan: { ...plan, publisher: 'Contoso' } })
-    const { osDisk } = sold.properties?.storageProfile as unknown as { osDisk: { name: string } }
-    const { properties } = (await wire.arm.call('GET', disk(osDisk.name))).body
+    const profile = sold.properties?.storageProfile as unknown as { osDisk: { name: string } }
+    const { properties } = (await wire.arm.call('GET', disk(profile.osDisk.name))).body
     assert.deepEqual((properties as { purchasePlan?: unknown }).purchasePlan, { ...plan, publisher: 'Contoso' })
     await gone(vm('sold'))
   })
