@@ -193,6 +193,21 @@ suite('PUT replaces, but', () => {
     const after = put(gallery, '2021-10-01', { properties: { identifier: {}, description: 'd' } }, old)
     assert.deepEqual(after.properties, { identifier, description: 'd' })
   })
+  test('what cannot change keeps the spelling and the order in which it was made', () => {
+    const features = [
+      { name: 'SecurityType', value: 'Standard' },
+      { name: 'DiskControllerTypes', value: 'SCSI' },
+    ]
+    const old = stored(put(image, '2021-10-01', { properties: { ...linux, features } }))
+    const said = {
+      ...linux,
+      identifier: { publisher: 'P', offer: 'O', sku: 'S' },
+      features: features.map(({ name, value }) => ({ name: name.toUpperCase(), value })).toReversed(),
+    }
+    const { identifier, features: after } = put(image, '2021-10-01', { properties: said }, old).properties
+    assert.deepEqual({ identifier, after }, { identifier: linux.identifier, after: features })
+    assert.deepEqual(patch(image, '2021-10-01', { properties: said }, old).properties, old.properties)
+  })
   test('a flag about one request is not remembered', () => {
     const old = stored(put(image, '2024-03-03', { properties: { ...linux, allowUpdateImage: true } }))
     assert.equal(put(image, '2024-03-03', { properties: linux }, old).properties['allowUpdateImage'], undefined)

@@ -69,6 +69,8 @@ function putObject(schema: SchemaNode, before: JsonObject, next: JsonObject, api
 }
 
 function putValue(schema: SchemaNode, was: Json, is: Json, apiVersion: string): Json {
+  // Said again in another case or order it is as it was made: readers look for the spelling that they know.
+  if (schema.createOnly === true && isSame(schema, was, is)) return was
   if (schema.properties !== undefined && isJsonObject(was) && isJsonObject(is))
     return putObject(schema, was, is, apiVersion)
   const { items } = schema
