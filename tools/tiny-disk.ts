@@ -53,7 +53,7 @@ const needed = {
  * Builds a raw disk that boots by BIOS from a virtio or IDE disk and prints on the first serial port, in this order:
  * `goldleaf-guest boot N` (N is counted on the disk, so it shows whether writes last), `goldleaf-guest disks: vda=SECTORS …`
  * and `goldleaf-guest ready: CONTENT`; `goldleaf-guest disks now: …` when disks come or go. Addresses in a file ASK.TXT on it are fetched first, with the header Metadata: true
- * (`goldleaf-guest answer: …`). Needs about 96 MiB of memory; powers off on the ACPI power button.
+ * (`goldleaf-guest answer: … (ADDRESS)`), those with & before them at the same time. Needs about 96 MiB of memory; powers off on the ACPI power button.
  * The first run downloads a kernel package (27 MB); later runs take under a second. Throws naming the apt package that
  * is missing, or why this machine cannot build it.
  */
@@ -135,6 +135,7 @@ mount -t devtmpfs dev /dev
 exec </dev/ttyS0 >/dev/ttyS0 2>&1
 for module in $(cat /modules/order); do insmod /modules/$module.ko; done
 disks() { for d in /sys/block/vd* /sys/block/sd*; do [ -e $d/size ] && echo -n " $(basename $d)=$(cat $d/size)"; done; }
+ask() { echo "goldleaf-guest answer: $(wget -q -O - --header Metadata:true "$1" 2>&1) ($1)"; }
 watch_disks() {
   while sleep 1; do
     now=$(disks)
@@ -155,7 +156,10 @@ if mount -t vfat -o sync,iocharset=ascii $disk /disk || mount -t vfat -o sync $d
   seen=$(disks)
   echo "goldleaf-guest disks:$seen"
   watch_disks "$seen" &
-  [ -d /sys/class/net/eth0 ] && ifconfig eth0 169.254.0.16 netmask 255.255.0.0 up
+  if [ -d /sys/class/net/eth0 ]; then
+    ifconfig eth0 up
+    udhcpc -i eth0 -n -q -t 5 -T 1 -s /etc/dhcp.sh >/dev/null 2>&1 || ifconfig eth0 169.254.0.16 netmask 255.255.0.0 up
+  fi
   for d in /sys/block/vd*; do
     [ "$(cat $d/serial 2>/dev/null)" = goldleaf-apps ] || continue
     mount -t vfat -o ro,iocharset=ascii /dev/$(basename $d) /apps || mount -t vfat -o ro /dev/$(basename $d) /apps
@@ -163,9 +167,14 @@ if mount -t vfat -o sync,iocharset=ascii $disk /disk || mount -t vfat -o sync $d
     umount /apps
   done
   if [ -f /disk/ASK.TXT ] && [ -d /sys/class/net/eth0 ]; then
+    asked=
     while read address; do
-      echo "goldleaf-guest answer: $(wget -q -O - --header Metadata:true "$address" 2>&1)"
+      case "$address" in
+        \\&*) ask "\${address#?}" & asked="$asked $!" ;;
+        *) ask "$address" ;;
+      esac
     done </disk/ASK.TXT
+    wait $asked
   fi
   echo "goldleaf-guest ready: $(head -n 1 /disk/${greetingFile})"
 else
@@ -176,6 +185,13 @@ while :; do setsid cttyhack sh; sleep 1; done
 
 // busybox acpid calls this for the power button (it opens /dev/input/event* and maps KEY_POWER to this name).
 const powerButtonScript = '#!/bin/sh\nsync\numount /disk\npoweroff -f\n'
+
+// udhcpc calls this with what it was given.
+const dhcpScript = `#!/bin/sh
+[ "$1" = bound ] || exit 0
+ifconfig "$interface" "$ip" netmask "$subnet"
+echo "goldleaf-guest address: $ip/$subnet" >/dev/ttyS0
+`
 
 const applets = `acpid basename cat cp cttyhack dirname echo head insmod ls mkdir mount poweroff reboot rm sed setsid sh
 sleep sync tail timeout umount wget dd md5sum`.split(/\s+/)
@@ -193,6 +209,7 @@ async function cachedInitramfs(kernel: Kernel): Promise<string> {
     { kind: 'file', path: 'init', mode: 0o755, bytes: Buffer.from(initScript) },
     { kind: 'file', path: 'bin/busybox', mode: 0o755, bytes: busybox },
     { kind: 'file', path: 'etc/acpi/PWRF/00000080', mode: 0o755, bytes: Buffer.from(powerButtonScript) },
+    { kind: 'file', path: 'etc/dhcp.sh', mode: 0o755, bytes: Buffer.from(dhcpScript) },
     ...applets.map((name): ArchiveMember => ({ kind: 'link', path: `bin/${name}`, to: 'busybox' })),
     { kind: 'file', path: 'modules/order', mode: 0o644, bytes: Buffer.from(`${kernel.modules.join('\n')}\n`) },
   ]

@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream'
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
 import type { RegionDirectory } from '../base/region.ts'
@@ -84,8 +85,8 @@ export interface ComputeDependencies {
     readonly expiresMs: number
     readonly baseUrl: string
   }) => Promise<string>
-  /** Serves a machine's metadata on a socket to which its guest is led. Undefined: machines have no network card. */
-  readonly serveMetadata?: ((vmId: string, socketPath: string) => Promise<AsyncDisposable>) | undefined
+  /** Serves the network of a machine's guest (see `VmSpec.serveNetwork`). Undefined: machines have no network card. */
+  readonly serveNetwork?: ((vmId: string, cable: Duplex) => void) | undefined
   /** Asks for a sweep of the stores soon: something was let go of. */
   readonly requestSweep: () => void
 }

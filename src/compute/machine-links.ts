@@ -2,12 +2,13 @@ import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import type { ComputeDependencies } from './dependencies.ts'
 import { serveNbd } from './nbd-export.ts'
-import type { VmDisk, VmSpec } from './provider.ts'
+import type { VmDisk } from './provider.ts'
 import type { VmDiskFacts, VmFacts } from './vm-facts.ts'
 
-/** What a running machine is connected to: the exports under its disks, which may come and go, the metadata service. */
+/** What a running machine is connected to: the exports under its disks, which may come and go. */
 export interface Links {
-  readonly spec: Pick<VmSpec, 'disks' | 'metadataSocketPath'>
+  /** Those that it starts with. */
+  readonly disks: readonly VmDisk[]
   has(overlayPath: string): boolean
   /** Closes every data disk that is not among these, each after `unplug` has taken it from the machine. */
   closeOthers(disks: readonly VmDiskFacts[], unplug: (lun: number) => Promise<void>): Promise<void>
@@ -16,7 +17,7 @@ export interface Links {
   close(): Promise<void>
 }
 
-interface LinkDependencies extends Pick<ComputeDependencies, 'stores' | 'logger' | 'serveMetadata'> {
+interface LinkDependencies extends Pick<ComputeDependencies, 'stores' | 'logger'> {
   readonly sockets: string
   readonly overlayOf: (vmId: string, disk: VmDiskFacts) => string
 }
@@ -37,11 +38,9 @@ export async function openLinks({ vmId, disks }: VmFacts, deps: LinkDependencies
   }
   const all: VmDisk[] = []
   for (const disk of disks) all.push(await openDisk(disk))
-  const metadataSocketPath = deps.serveMetadata && join(deps.sockets, `${socketTag(vmId)}-i`)
-  if (metadataSocketPath !== undefined) held.use(await deps.serveMetadata?.(vmId, metadataSocketPath))
   const kept = held.move()
   return {
-    spec: { disks: all, metadataSocketPath },
+    disks: all,
     has: (overlayPath) => open.has(overlayPath),
     async closeOthers(wanted, unplug) {
       const kept = new Set(wanted.map((disk) => deps.overlayOf(vmId, disk)))

@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Duplex } from 'node:stream'
 import { Problem } from '../base/problem.ts'
 import { replaceFile, syncFolder, writeFully } from '../blocks/replace-file.ts'
 import type { ComputeDependencies } from './dependencies.ts'
@@ -49,7 +50,7 @@ export interface MachineRunner extends AsyncDisposable {
 
 type RunnerDependencies = Pick<
   ComputeDependencies,
-  'dataDir' | 'stores' | 'logger' | 'limits' | 'provider' | 'serveMetadata'
+  'dataDir' | 'stores' | 'logger' | 'limits' | 'provider' | 'serveNetwork'
 >
 
 // The kernel's limit for a socket's path, without the closing zero.
@@ -85,8 +86,9 @@ export async function openMachineRunner(deps: RunnerDependencies): Promise<Machi
     running.set(vmId, links)
     try {
       const firmware = await firmwareOf(facts, deps)
-      const files = { ...links.spec, ...(await readOnly(facts)), serialLogPath: join(homeOf(vmId), 'serial.log') }
-      await provider.start({ vmKey: vmId, ...size, firmware, ...files })
+      const serveNetwork = deps.serveNetwork && ((cable: Duplex) => deps.serveNetwork?.(vmId, cable))
+      const files = { ...(await readOnly(facts)), serialLogPath: join(homeOf(vmId), 'serial.log') }
+      await provider.start({ vmKey: vmId, ...size, firmware, disks: links.disks, ...files, serveNetwork })
     } catch (error) {
       running.delete(vmId)
       await links.close()

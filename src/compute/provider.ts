@@ -1,3 +1,5 @@
+import type { Duplex } from 'node:stream'
+
 /** How a machine's processor runs: by the host's (`kvm`) or emulated in software (`tcg`). */
 export type Accelerator = 'kvm' | 'tcg'
 
@@ -24,8 +26,11 @@ export interface VmSpec {
   readonly seedIsoPath?: string | undefined
   /** A drive with applications, read-only, raw. */
   readonly applicationsPath?: string | undefined
-  /** Where the guest's requests to 169.254.169.254:80 go. Undefined: it has no network card. */
-  readonly metadataSocketPath?: string | undefined
+  /**
+   * Is given the other end of the cable of the guest's network card: Ethernet frames, each with its length in 32 bits before
+   * it. Undefined: it has no network card.
+   */
+  readonly serveNetwork?: ((cable: Duplex) => void) | undefined
 }
 
 export type VmState = 'running' | 'stopping' | 'stopped'

@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
 import type { ActivityLog } from '../activity/activity-log.ts'
 import { signInEvent } from '../activity/sign-in-event.ts'
@@ -13,7 +14,7 @@ import { createHostAddresses } from '../managed-identity/host-address.ts'
 import type { HostAddresses } from '../managed-identity/host-address.ts'
 import { answerMetadata } from '../managed-identity/metadata.ts'
 import type { Machine, MetadataDependencies } from '../managed-identity/metadata.ts'
-import { serveMetadataSocket } from '../managed-identity/metadata-socket.ts'
+import { serveMetadataLink } from '../managed-identity/metadata-link.ts'
 import { registerHostMetadata } from '../managed-identity/routes.ts'
 import { findSubscription } from '../resources/subscription.rows.ts'
 
@@ -32,8 +33,8 @@ export interface MachineMetadataOptions {
 export interface MachineMetadata {
   readonly addresses: HostAddresses
   registerRoutes(app: FastifyInstance): void
-  /** For one machine's guest: whoever speaks at this socket is that machine. */
-  serve(vmId: string, socketPath: string): Promise<AsyncDisposable>
+  /** For one machine's guest: whoever speaks through this cable is that machine. */
+  serve(vmId: string, cable: Duplex): void
 }
 
 export function createMachineMetadata(options: MachineMetadataOptions): MachineMetadata {
@@ -56,9 +57,9 @@ export function createMachineMetadata(options: MachineMetadataOptions): MachineM
   return {
     addresses,
     registerRoutes: (app) => registerHostMetadata(app, { ...deps, addresses, findMachine: describe }),
-    serve: (vmId, socketPath) =>
-      serveMetadataSocket({
-        socketPath,
+    serve: (vmId, cable) =>
+      serveMetadataLink(cable, {
+        clock,
         logger,
         answer: async (request) => answerMetadata(request, await describe(vmId), { ...deps, takeReport }),
       }),

@@ -240,7 +240,7 @@ async function openCompute(
     },
     signSerialLog: async ({ vmId, expiresMs, baseUrl }) =>
       signLogAddress(transfer.signer, vmId, { expiresMs, baseUrl }).uri,
-    serveMetadata: (vmId, socketPath) => metadata.serve(vmId, socketPath),
+    serveNetwork: (vmId, cable) => metadata.serve(vmId, cable),
     requestSweep: () => sweeper.request(),
   })
 }

@@ -43,20 +43,14 @@ export function qemuArguments(spec: VmSpec, settings: QemuSettings): string[] {
   return groups.flat()
 }
 
-/**
- * The guest's own little network: link-local addresses by DHCP, nothing to reach (restrict=on) but the metadata service,
- * whose address must lie in it to be forwarded. The stream of the forward goes to a socket of this machine alone.
- */
-function networkArguments({ metadataSocketPath }: VmSpec, settings: QemuSettings): string[] {
+/** The file descriptor by which QEMU gets its end of the network's cable. */
+export const networkDescriptor = 3
+
+/** A card whose cable ends in this server (src/managed-identity), and nowhere else. */
+function networkArguments({ serveNetwork }: VmSpec, settings: QemuSettings): string[] {
   const card = ['-device', 'virtio-net-pci,netdev=net,romfile=']
-  if (metadataSocketPath === undefined)
-    return settings.network === 'user' ? ['-netdev', 'user,id=net,restrict=on', ...card] : []
-  const net = [
-    'user,id=net,restrict=on,ipv6=off,net=169.254.0.0/16,host=169.254.0.1,dns=169.254.0.2,dhcpstart=169.254.0.16',
-    'guestfwd=tcp:169.254.169.254:80-chardev:metadata',
-  ]
-  const stream = `socket,id=metadata,path=${escapeCommas(metadataSocketPath)},server=off`
-  return ['-chardev', stream, '-netdev', net.join(','), ...card]
+  if (serveNetwork) return ['-netdev', `socket,id=net,fd=${networkDescriptor}`, ...card]
+  return settings.network === 'user' ? ['-netdev', 'user,id=net,restrict=on', ...card] : []
 }
 
 function order(disk: VmDisk): number {

@@ -1,14 +1,14 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process'
 import { access, constants } from 'node:fs/promises'
 import { delimiter, isAbsolute, join } from 'node:path'
-import type { Readable, Writable } from 'node:stream'
+import { Duplex, type Readable, type Writable } from 'node:stream'
 import type { Clock } from '../../base/clock.ts'
 import { isJsonObject } from '../../base/json.ts'
 import type { Logger } from '../../base/logger.ts'
 import { computeProblems } from '../problems.ts'
 import type { HypervisorProvider, VmExit, VmSpec, VmState } from '../provider.ts'
 import { chooseAccelerator, type AcceleratorChoice } from './accelerator-probe.ts'
-import { qemuArguments } from './command-line.ts'
+import { networkDescriptor, qemuArguments } from './command-line.ts'
 import { hotPlug, type HotPlug } from './hot-plug.ts'
 import { endOrphans } from './orphans.ts'
 import { openQmp, type Qmp } from './qmp.ts'
@@ -186,7 +186,11 @@ async function endMachine(machine: Machine, graceMs: number, clock: Clock): Prom
 
 function launch(spec: VmSpec, program: string, args: readonly string[]): Machine {
   // A session of its own: Ctrl-C in the server's terminal must not reach machines before the server stops them in order.
-  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], detached: true, cwd: '/' })
+  // The fourth, networkDescriptor, is the cable of its network card: a pair of sockets.
+  const stdio = ['pipe', 'pipe', 'pipe', ...(spec.serveNetwork ? (['pipe'] as const) : [])] as const
+  const child = spawn(program, args, { stdio: [...stdio], detached: true, cwd: '/' })
+  const cable = child.stdio[networkDescriptor]
+  if (cable instanceof Duplex) spec.serveNetwork?.(cable)
   let settle: () => void = () => {}
   const gone = new Promise<void>((resolve) => {
     settle = resolve
