@@ -26,7 +26,7 @@ export async function runAction(
   const resource = await getTarget(engine, target)
   const name = target.id.names.join('/')
   if (action.method !== 'GET' && resource.provisioningState === 'Deleting')
-    throw resourceProblems.MarkedForDeletion({ operation: action.name, name })
+    throw resourceProblems.MarkedForDeletion({ operation: action.name, name: target.id.name })
   if (action.method !== 'GET') await engine.checkLocks?.('write', target.id.id)
   const context = requestContext(engine, call, { action: action.permission, scope: target.id.id })
   const body = normalizeActionBody(action, call.apiVersion, call.body, engine.regions)

@@ -197,7 +197,7 @@ test('a resource that is being deleted refuses writes as marked for deletion, an
     .where('name', '=', 'doomed')
     .execute()
   const refused = await arm.send('PATCH', path, { tags: {} })
-  assert.deepEqual([refused.status, refused.body.error.code], [409, 'Conflict'])
+  assert.deepEqual([refused.status, refused.body.error.code], [409, 'OperationNotAllowed'])
   assert.equal(
     refused.body.error.message,
     "Operation 'Update Toy Widget' is not on allowed on doomed; since it is marked for deletion. You can only retry the Delete operation (or wait for an ongoing one to complete)",

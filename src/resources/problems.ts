@@ -37,7 +37,7 @@ export const resourceProblems = defineProblems({
   /** A2: "(sic)" is Azure's own spelling. */
   MarkedForDeletion: {
     kind: 'conflict',
-    code: 'Conflict',
+    code: 'OperationNotAllowed',
     say: (f: { operation: string; name: string }) =>
       `Operation '${f.operation}' is not on allowed on ${f.name}; since it is marked for deletion. ` +
       `You can only retry the Delete operation (or wait for an ongoing one to complete)`,
