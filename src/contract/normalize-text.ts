@@ -43,6 +43,9 @@ export function normalizeText(schema: SchemaNode, value: Json, facts: TextFacts,
   return text
 }
 
+/** `SystemAssigned,UserAssigned` is one value however it is spaced, as .NET reads flags. */
+const plain = (word: string): string => word.toLowerCase().replaceAll(/\s/g, '')
+
 function findSpelling(
   schema: SchemaNode,
   values: readonly string[],
@@ -51,7 +54,7 @@ function findSpelling(
   target: string,
 ): string {
   const allowed = values.filter((value) => facts.anyValue || (schema.valuesSince?.[value] ?? '') <= facts.apiVersion)
-  const found = allowed.find((value) => value.toLowerCase() === text.toLowerCase())
+  const found = allowed.find((value) => plain(value) === plain(text))
   if (found !== undefined) return found
   throw problems.ValueNotAllowed({ value: text, path: target, allowed }, { target })
 }

@@ -179,6 +179,13 @@ suite('what is understood', () => {
   })
 })
 
+test('the two kinds of an identity are one value, however they are spaced', () => {
+  for (const type of ['SystemAssigned,UserAssigned', 'systemassigned, userassigned'])
+    assert.deepEqual(normalizeBody(gallery, newest, { ...westus, identity: { type } }, azureRegions).envelope, {
+      identity: { type: 'SystemAssigned, UserAssigned' },
+    })
+})
+
 suite('what is refused', () => {
   const region = 'galleryImageVersion.properties.publishingProfile.targetRegions'
   const publish = (targets: readonly JsonObject[]): JsonObject => ({ publishingProfile: { targetRegions: targets } })
