@@ -24,7 +24,6 @@ export async function runAction(
   if (!run || (action.since !== undefined && call.apiVersion < action.since))
     throw armProblems.InvalidResourceType({ namespace, apiVersion: call.apiVersion })
   const resource = await getTarget(engine, target)
-  const name = target.id.names.join('/')
   if (action.method !== 'GET' && resource.provisioningState === 'Deleting')
     throw resourceProblems.MarkedForDeletion({ operation: action.name, name: target.id.name })
   if (action.method !== 'GET') await engine.checkLocks?.('write', target.id.id)

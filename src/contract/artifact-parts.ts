@@ -42,7 +42,6 @@ const targetRegion = Type.Object({
     since: '2019-03-01',
     valuesSince: storageAccountTypesSince,
     // Cannot change in an existing region; the gallery room says so in Azure's own words for this case.
-    kept: true,
   }),
   encryption: encryption('2019-12-01'),
   excludeFromLatest: flag({ since: '2022-03-03' }),

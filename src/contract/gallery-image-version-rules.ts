@@ -1,7 +1,7 @@
 import { isJsonObject, type Json, type JsonObject } from '../base/json.ts'
 import type { Region } from '../base/region.ts'
 import type { CompleteFacts, DraftShape } from './resource-type.ts'
-import { asArray } from './walk.ts'
+import { asArray, asObject } from './walk.ts'
 
 /** The first api-version with sources in a storage profile, and the last with `publishingProfile.source` instead. */
 export const storageProfileSince = '2019-07-01'
@@ -125,21 +125,25 @@ export function completeVersion(draft: DraftShape, facts: CompleteFacts): DraftS
   const home = facts.regions?.find(draft.location)
   const was = objectAt(facts.before?.properties ?? {}, 'publishingProfile')
   const given = asArray(profile['targetRegions'])
-  const atHome = asArray(was['targetRegions']).find(
-    (entry: Json) => isJsonObject(entry) && entry['name'] === home?.displayName,
-  )
-  const wanted = given.length > 0 || home === undefined ? given : [atHome ?? { name: home.displayName }]
+  const had = new Map(asArray(was['targetRegions']).map((entry) => [asObject(entry)['name'], asObject(entry)]))
+  const wanted =
+    given.length > 0 || home === undefined ? given : [had.get(home.displayName) ?? { name: home.displayName }]
   const strategy = typeof profile['storageAccountStrategy'] === 'string' ? profile['storageAccountStrategy'] : undefined
   const isStrategic = strategy !== undefined || facts.apiVersion >= preferZrsSince
   // Of an update that says nothing of it: what a client was shown and sends back must change nothing.
   const keptType = strategy === undefined ? was['storageAccountType'] : undefined
   const globalType = profile['storageAccountType'] ?? (isStrategic ? undefined : (keptType ?? 'Standard_LRS'))
   const shownType = profile['storageAccountType'] ?? (facts.before === undefined ? globalType : keptType)
+  // A region that has a class keeps it, unless the request names another one for all.
+  const saidType =
+    profile['storageAccountType'] === was['storageAccountType'] ? undefined : profile['storageAccountType']
   const targetRegions = wanted.map((entry: Json) => {
     if (!isJsonObject(entry)) return entry
     const region = typeof entry['name'] === 'string' ? facts.regions?.find(entry['name']) : undefined
     const storageAccountType =
       entry['storageAccountType'] ??
+      saidType ??
+      had.get(entry['name'])?.['storageAccountType'] ??
       globalType ??
       (region === undefined ? undefined : defaultStorageClass(region, facts.apiVersion, strategy))
     return {

@@ -113,6 +113,23 @@ suite('bad values on the wire', () => {
       }),
     ],
     [
+      'the same, by a class for all regions',
+      () => ({
+        why: '',
+        path: versionAt('1.0.0'),
+        body: changed({
+          publishingProfile: {
+            storageAccountType: 'Premium_LRS',
+            targetRegions: [{ name: 'westeurope', storageAccountType: 'Standard_LRS' }, { name: 'eastus' }],
+          },
+        }),
+        status: 409,
+        code: 'PropertyChangeNotAllowed',
+        says: "Global storage account type does not match the storage account type in the existing TargetRegion: 'East US'. Please specify 'Standard_LRS' as the storage account type for this region.",
+        target: `${version}.targetRegions.storageAccountType`,
+      }),
+    ],
+    [
       'the location of a gallery',
       () => ({
         path: gallery('g'),
