@@ -2,11 +2,10 @@ import { contractProblems } from '../contract/problems.ts'
 import { projectProxy, type ProxyTypeDeclaration } from '../contract/proxy-type.ts'
 import type { ActionDeclaration } from '../contract/resource-type.ts'
 import type { RequestContext } from '../resources/behaviour.ts'
-import { compareNames, sortByName } from '../base/natural-order.ts'
 import type { ProxyPlace } from '../resources/proxy.ts'
 import { getSubscription, param, requestContext, type Answer, type Call } from './call.ts'
 import { splitType, type Engine, type Proxy } from './engine.ts'
-import { nextLink, readSkipToken } from './paging.ts'
+import { nextLink, pageByName, readAfterName } from './paging.ts'
 import { armProblems } from './problems.ts'
 
 /** Views that live in a region: `/subscriptions/{s}/providers/{namespace}/locations/{location}/{type}/{name}…`. */
@@ -30,13 +29,10 @@ export async function readProxy(engine: Engine, call: Call, { type, behaviour }:
 export async function listProxies(engine: Engine, call: Call, { type, behaviour }: Proxy): Promise<Answer> {
   const [place, context] = await admit(engine, call, type, `${type.type}/read`, type.listVersions ?? [])
   checkListQuery(type, call)
-  const after = readSkipToken(call, call.path)
+  const afterName = readAfterName(call, call.path)
   if (!behaviour.list) throw new Error(`'${type.type}' is declared to be listed, but its behaviour cannot`)
-  const all = sortByName(await behaviour.list(place, context))
-  const afterName = after?.slice(after.lastIndexOf('/') + 1)
-  const start = afterName === undefined ? 0 : all.findIndex(({ name }) => compareNames(name, afterName) > 0)
-  const page = start < 0 ? [] : all.slice(start, start + engine.pageSize)
-  const last = start >= 0 && start + engine.pageSize < all.length ? page.at(-1)?.name : undefined
+  const { page, isMore } = pageByName(await behaviour.list(place, context), afterName, engine.pageSize)
+  const last = isMore ? page.at(-1)?.name : undefined
   const more = last === undefined ? {} : { nextLink: nextLink(call, `${call.path}/${last}`.toLowerCase()) }
   const value = page.map(({ body }) => projectProxy(type, call.apiVersion, body))
   return { status: 200, body: { value, ...more } }

@@ -9,7 +9,7 @@ import { getSubscription, param, requestContext, type Answer, type Call } from '
 import { quoteEtag } from './conditions.ts'
 import { resourceText, showResource } from './show-resource.ts'
 import { splitType, type Engine } from './engine.ts'
-import { nextLink, readSkipToken } from './paging.ts'
+import { nextLink, readAfterName, readSkipToken } from './paging.ts'
 import { armProblems } from './problems.ts'
 import { sightOf } from './sight.ts'
 import {
@@ -64,8 +64,7 @@ export async function listUnderParent(
 ): Promise<Answer> {
   const parent = await admit(engine, call, parentType, permissionOf(type, 'read'), type)
   await checkParentExists(engine, parent)
-  const after = readSkipToken(call, parent.id.key)
-  const afterName = after?.slice(after.lastIndexOf('/') + 1)
+  const afterName = readAfterName(call, parent.id.key)
   const limit = engine.pageSize
   const { memo = noMemo } = engine
   const found = await memo(

@@ -1,12 +1,11 @@
 import { permissionOf } from '../contract/permissions.ts'
 import type { ResourceTypeDeclaration } from '../contract/resource-type.ts'
 import type { RequestContext, ResourceView } from '../resources/behaviour.ts'
-import { compareNames } from '../base/natural-order.ts'
 import { resourceProblems } from '../resources/problems.ts'
 import { requestContext, type Answer, type Call } from './call.ts'
 import type { Engine } from './engine.ts'
 import { operationHeaders } from './operation-answers.ts'
-import { readSkipToken } from './paging.ts'
+import { pageByName, readAfterName } from './paging.ts'
 import { listAnswer } from './read.ts'
 import { showResource } from './show-resource.ts'
 import { admit, type Target } from './target.ts'
@@ -39,12 +38,9 @@ export async function listView(
   const permission = permissionOf(type, 'read')
   const parent = await admit(engine, call, above, permission, type)
   const context = requestContext(engine, call, { action: permission, scope: parent.id.id })
-  const after = readSkipToken(call, parent.id.key)
-  const afterName = after?.slice(after.lastIndexOf('/') + 1)
-  const all = [...(await view.list(parent.id, context))].sort((a, b) => compareNames(a.name, b.name))
-  const rest = afterName === undefined ? all : all.filter(({ name }) => compareNames(name, afterName) > 0)
-  const page = rest.slice(0, engine.pageSize)
-  return listAnswer(engine, call, type, page, rest.length > page.length ? page.at(-1)?.key : undefined)
+  const afterName = readAfterName(call, parent.id.key)
+  const { page, isMore } = pageByName(await view.list(parent.id, context), afterName, engine.pageSize)
+  return listAnswer(engine, call, type, page, isMore ? page.at(-1)?.key : undefined)
 }
 
 /** DELETE: 204 for what is not there, else 202; a second one answers the first one's operation. */

@@ -5,7 +5,7 @@ import type { GalleryProperties } from '../contract/galleries.ts'
 import type { CliContext } from './context.ts'
 import { galleryPath } from './image-names.ts'
 import type { GalleryFlags } from './image-names.ts'
-import { connectToGallery } from './locate-gallery.ts'
+import { addGalleryCommand, connectToGallery } from './locate-gallery.ts'
 import type { Unlocated } from './locate-gallery.ts'
 import { cliProblems } from './problems.ts'
 import { formatTable } from './table.ts'
@@ -25,12 +25,7 @@ type Operation = 'Add' | 'Remove' | 'Reset' | 'EnableCommunity'
 export function addGalleryCommands(program: Command, context: CliContext): void {
   const gallery = program.commands.find((one) => one.name() === 'gallery') ?? program.command('gallery')
   const share = gallery.command('share').description('share a gallery with subscriptions, tenants or everyone')
-  const add = (name: string, description: string): Command =>
-    share
-      .command(name)
-      .description(description)
-      .option('-g, --resource-group <name>', "the gallery's resource group (default: found by the gallery's name)")
-      .requiredOption('--gallery <name>', 'gallery')
+  const add = (name: string, description: string): Command => addGalleryCommand(share, name, description)
   const addGroups = (name: string, description: string, operation: Operation): void => {
     add(name, description)
       .option('--subscription-ids <ids...>', 'subscriptions')

@@ -3,6 +3,7 @@ import type { CliContext } from './context.ts'
 import { parseFormat, pullVersion } from './image-pull.ts'
 import { parseStorageClass, pushVersion } from './image-push.ts'
 import { deleteImage, listImages, showImage, verifyImage } from './image.ts'
+import { addGalleryCommand } from './locate-gallery.ts'
 import { cliProblems } from './problems.ts'
 
 function parseCount(text: string): number {
@@ -13,12 +14,7 @@ function parseCount(text: string): number {
 /** `goldleaf image …`. */
 export function addImageCommands(program: Command, context: CliContext, setExitCode: (code: number) => void): void {
   const image = program.command('image').description('images of a gallery: publish, fetch, check')
-  const add = (name: string, description: string): Command =>
-    image
-      .command(name)
-      .description(description)
-      .option('-g, --resource-group <name>', "the gallery's resource group (default: found by the gallery's name)")
-      .requiredOption('--gallery <name>', 'gallery')
+  const add = (name: string, description: string): Command => addGalleryCommand(image, name, description)
   addPush(add('push <file>', 'upload a disk image and publish it as a version'), context)
   addPull(add('pull', 'fetch a disk of a version and write it as a file'), context)
   add('verify', 'read and check every byte of every replica; exit code 1 if anything is lost')

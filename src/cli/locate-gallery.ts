@@ -1,3 +1,4 @@
+import type { Command } from 'commander'
 import { subscriptionPath } from '../client/arm-path.ts'
 import { parseResource } from '../client/resource-body.ts'
 import { galleries } from '../contract/galleries.ts'
@@ -5,6 +6,15 @@ import { connect } from './connection.ts'
 import type { Connection, ConnectionFlags } from './connection.ts'
 import type { CliContext } from './context.ts'
 import type { GalleryFlags } from './image-names.ts'
+
+/** A command with the flags by which a gallery is found. */
+export function addGalleryCommand(parent: Command, name: string, description: string): Command {
+  return parent
+    .command(name)
+    .description(description)
+    .option('-g, --resource-group <name>', "the gallery's resource group (default: found by the gallery's name)")
+    .requiredOption('--gallery <name>', 'gallery')
+}
 
 /** The group in which `--create` makes things where none is named. */
 const defaultResourceGroup = 'goldleaf'

@@ -6,7 +6,7 @@ import type { Connection } from './connection.ts'
 import type { CliContext } from './context.ts'
 import { definitionPath, versionPath } from './image-names.ts'
 import type { ImageFlags, VersionFlags } from './image-names.ts'
-import { connectToGallery } from './locate-gallery.ts'
+import { addGalleryCommand, connectToGallery } from './locate-gallery.ts'
 import type { Unlocated } from './locate-gallery.ts'
 import { formatTable } from './table.ts'
 
@@ -25,12 +25,7 @@ export function addRecycleBinCommands(program: Command, context: CliContext): vo
   if (gallery.description() === '') gallery.description('galleries')
   const bin = gallery.command('recycle-bin').description('deleted versions of an image: see, restore, remove for good')
   const add = (name: string, description: string): Command =>
-    bin
-      .command(name)
-      .description(description)
-      .option('-g, --resource-group <name>', "the gallery's resource group (default: found by the gallery's name)")
-      .requiredOption('--gallery <name>', 'gallery')
-      .requiredOption('--definition <name>', 'image definition')
+    addGalleryCommand(bin, name, description).requiredOption('--definition <name>', 'image definition')
   add('list', 'list what can be restored, and until when')
     .option('--json', 'as the API shows it')
     .action((_flags, command: Command) => listDeleted(context, command.optsWithGlobals()))

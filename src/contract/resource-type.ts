@@ -83,22 +83,18 @@ export interface NameRule {
   check(name: string, path?: string): Problem | undefined
 }
 
-/** The part of a stored resource that the rules here need; `src/resources/resource.ts` has all of it. */
-export interface ResourceShape {
-  readonly id: string
-  readonly name: string
+/** What a PUT or PATCH wants to make true, after normalisation, defaults and merging. */
+export interface DraftShape {
   readonly location: string
   readonly tags: Readonly<Record<string, string>> | undefined
   readonly properties: JsonObject
   readonly envelope: JsonObject
 }
 
-/** What a PUT or PATCH wants to make true; equals `Draft` of `src/resources/resource.ts`. */
-export interface DraftShape {
-  readonly location: string
-  readonly tags: Readonly<Record<string, string>> | undefined
-  readonly properties: JsonObject
-  readonly envelope: JsonObject
+/** The part of a stored resource that the rules here need; `src/resources/resource.ts` has all of it. */
+export interface ResourceShape extends DraftShape {
+  readonly id: string
+  readonly name: string
 }
 
 export interface CompleteFacts {

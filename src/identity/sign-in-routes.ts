@@ -63,6 +63,17 @@ function sendPage(reply: FastifyReply, { html, headers }: Page, status: 200 | 40
   return reply.code(status).headers(headers).send(html)
 }
 
+/** What oidc-provider answers as it is asked. */
+const handedOn = [
+  ['GET', '/authorize/:uid'],
+  ['GET', '/deviceauth'],
+  ['POST', '/deviceauth'],
+  ['GET', '/deviceauth/:uid'],
+  ['GET', '/logout'],
+  ['POST', '/logout/confirm'],
+  ['GET', '/logout/success'],
+] as const
+
 /** Registers authorize, device code, sign-in page and sign-out below one mount. */
 export function registerSignIn(scope: FastifyInstance, deps: SignInRoutesDeps, mount: Mount): void {
   const { prefix } = mount
@@ -89,10 +100,6 @@ export function registerSignIn(scope: FastifyInstance, deps: SignInRoutesDeps, m
   const authorize = onPage((request, reply) => startAuthorization(deps, mount, request, reply))
   scope.get(`${prefix}/authorize`, authorize)
   scope.post(`${prefix}/authorize`, authorize)
-  scope.get(
-    `${prefix}/authorize/:uid`,
-    pass((uid) => `/authorize/${uid}`),
-  )
   scope.post(`${prefix}/devicecode`, async (request: MountRequest, reply) => {
     try {
       return await startDeviceCode(deps, mount, request, reply)
@@ -100,30 +107,8 @@ export function registerSignIn(scope: FastifyInstance, deps: SignInRoutesDeps, m
       return deps.refuse(error, request, reply)
     }
   })
-  scope.get(
-    `${prefix}/deviceauth`,
-    pass(() => '/deviceauth'),
-  )
-  scope.post(
-    `${prefix}/deviceauth`,
-    pass(() => '/deviceauth'),
-  )
-  scope.get(
-    `${prefix}/deviceauth/:uid`,
-    pass((uid) => `/deviceauth/${uid}`),
-  )
-  scope.get(
-    `${prefix}/logout`,
-    pass(() => '/logout'),
-  )
-  scope.post(
-    `${prefix}/logout/confirm`,
-    pass(() => '/logout/confirm'),
-  )
-  scope.get(
-    `${prefix}/logout/success`,
-    pass(() => '/logout/success'),
-  )
+  for (const [method, path] of handedOn)
+    scope.route({ method, url: prefix + path, handler: pass((uid) => path.replace(':uid', uid)) })
   scope.get(
     `${prefix}/signin/:uid`,
     onPage((request, reply) => showSignIn(deps, mount, request, reply)),

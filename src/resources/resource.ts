@@ -30,10 +30,4 @@ export interface Resource {
   readonly operationId: string | undefined
 }
 
-/** What a PUT or PATCH wants to make true, after normalisation, defaults and merging. */
-export interface Draft {
-  readonly location: string
-  readonly tags: Readonly<Record<string, string>> | undefined
-  readonly properties: JsonObject
-  readonly envelope: JsonObject
-}
+export type { DraftShape as Draft } from '../contract/resource-type.ts'

@@ -5,10 +5,10 @@ import { leavesPerPage, pageBytes } from './disk-tree.ts'
 import { FramesMissing } from './errors.ts'
 import { bringFrames } from './frame-door.ts'
 import type { FrameFetcher } from './frame-fetch.ts'
-import { mostBatchFrames, type EncodedBatch, type FrameRun } from './frame-jobs.ts'
+import { mostBatchFrames, type FrameRun } from './frame-jobs.ts'
 import { nameAt, nameBytes, zeroName } from './frame-name.ts'
 import { framesOf } from './frame-runs.ts'
-import { createPicker, type StoreContext } from './ingest.ts'
+import { createScanner, type Scanned, type StoreContext } from './ingest.ts'
 import { leavesOf } from './leaf-pages.ts'
 import type { Manifest } from './manifest.ts'
 import { openAnyManifest } from './open-manifest.ts'
@@ -73,12 +73,8 @@ interface Parts {
   readonly targets: TransferTargets
 }
 
-interface Changed {
-  readonly frames: readonly number[]
-  /** Undefined: all of them are zeros now. */
-  readonly names: Uint8Array | undefined
-  readonly encoded: EncodedBatch | undefined
-}
+/** `names` undefined: all of them are zeros now. */
+type Changed = Omit<Scanned, 'names'> & { readonly names: Uint8Array | undefined }
 
 async function mergeLayer(context: CaptureContext, parts: Parts, options: TransferOptions): Promise<StoredResult> {
   const { workers } = context
@@ -86,8 +82,8 @@ async function mergeLayer(context: CaptureContext, parts: Parts, options: Transf
   const { signal } = options
   if (base && base.virtualSizeBytes > layer.virtualSizeBytes) throw new Error('a layer is smaller than its base')
   const progress = createProgress(options.onProgress, await countDataBytes(layer, signal))
-  const pick = createPicker(targets, openParent({ manifest: base, async [Symbol.asyncDispose]() {} }))
-  const { form } = targets
+  const parent = openParent({ manifest: base, async [Symbol.asyncDispose]() {} })
+  const scanner = createScanner({ workers, key, targets, parent, progress })
   await targets.begin(layer.virtualSizeBytes)
   const merger = createMerger(base, async (page) => {
     const names = leavesOf(page).map(({ name }) => name)
@@ -97,23 +93,11 @@ async function mergeLayer(context: CaptureContext, parts: Parts, options: Transf
   })
   const start = async ({ kind, runs }: Batch): Promise<Changed> => {
     signal?.throwIfAborted()
-    const frames = framesOf(runs)
-    if (kind === 'zero') return { frames, names: undefined, encoded: undefined }
-    const worker = workers.pick()
-    const batch = workers.nextId()
-    const { names } = await worker.run({ kind: 'scan', key, batch, runs })
-    const picks = await pick.choose(frames, names)
-    if (picks.length > 0) return { frames, names, encoded: await worker.run({ kind: 'encode', batch, picks, form }) }
-    await worker.run({ kind: 'drop', batch })
-    return { frames, names, encoded: undefined }
+    return kind === 'zero' ? { frames: framesOf(runs), names: undefined, encoded: undefined } : scanner.scan(runs)
   }
   const consume = async ({ frames, names, encoded }: Changed): Promise<void> => {
     signal?.throwIfAborted()
-    if (encoded) {
-      const bytesStored = await targets.append(encoded)
-      pick.settle(encoded.names)
-      progress.add({ bytesNew: encoded.lengths.length * frameSizeBytes, bytesStored })
-    }
+    await scanner.keep(encoded)
     for (const [index, frame] of frames.entries()) await merger.put(frame, names ? nameAt(names, index) : zeroName)
     const bytes = names ? frames.length * frameSizeBytes : 0
     progress.add({ bytesDone: bytes, bytesRead: bytes })

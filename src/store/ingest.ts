@@ -4,7 +4,7 @@ import { frameSizeBytes, type ImageFile, type StoredResult, type TransferOptions
 import { mostBatchFrames, type EncodedBatch, type FrameRun } from './frame-jobs.ts'
 import { isZeroName, nameAt, nameKey } from './frame-name.ts'
 import { batchRuns, frameRuns, framesOf } from './frame-runs.ts'
-import type { FrameWorker, FrameWorkers } from './frame-workers.ts'
+import type { FrameWorkers } from './frame-workers.ts'
 import { createPageGatherer } from './leaf-pages.ts'
 import { findParent, openParent, type ParentComparison } from './parent.ts'
 import { createProgress } from './progress.ts'
@@ -76,12 +76,6 @@ async function countBytes(image: DiskImage, signal: AbortSignal | undefined): Pr
   return total
 }
 
-interface Scanned {
-  readonly frames: readonly number[]
-  readonly names: Uint8Array
-  readonly encoded: EncodedBatch | undefined
-}
-
 async function runIngest(
   context: StoreContext,
   image: DiskImage,
@@ -93,30 +87,18 @@ async function runIngest(
   const { signal } = options
   const progress = createProgress(options.onProgress, await countBytes(image, signal))
   await using parentDisk = await findParent(targets.folders, options.parentRoot)
-  const pick = createPicker(targets, openParent(parentDisk))
-  const { form } = targets
+  const scanner = createScanner({ workers, key, targets, parent: openParent(parentDisk), progress })
   await targets.begin(image.virtualSizeBytes)
   const pages = createPageGatherer((page) => targets.add(page))
 
   const start = async (runs: readonly FrameRun[]): Promise<Scanned> => {
     signal?.throwIfAborted()
-    const worker: FrameWorker = workers.pick()
-    const batch = workers.nextId()
-    const { names } = await worker.run({ kind: 'scan', key, batch, runs })
-    const frames = framesOf(runs)
-    const picks = await pick.choose(frames, names)
-    if (picks.length > 0) return { frames, names, encoded: await worker.run({ kind: 'encode', batch, picks, form }) }
-    await worker.run({ kind: 'drop', batch })
-    return { frames, names, encoded: undefined }
+    return scanner.scan(runs)
   }
   const consume = async ({ frames, names, encoded }: Scanned): Promise<void> => {
     signal?.throwIfAborted()
     const bytes = frames.length * frameSizeBytes
-    if (encoded) {
-      const bytesStored = await targets.append(encoded)
-      pick.settle(encoded.names)
-      progress.add({ bytesNew: encoded.lengths.length * frameSizeBytes, bytesStored })
-    }
+    await scanner.keep(encoded)
     for (const [index, frame] of frames.entries()) await pages.put(frame, nameAt(names, index))
     progress.add({ bytesDone: bytes, bytesRead: bytes })
   }
@@ -129,8 +111,50 @@ async function runIngest(
   return { root, virtualSizeBytes: image.virtualSizeBytes, progress: progress.current(), pin }
 }
 
+export interface Scanned {
+  readonly frames: readonly number[]
+  readonly names: Uint8Array
+  readonly encoded: EncodedBatch | undefined
+}
+
+/** Batches of an open image: workers read, name and, where no folder has them, encode frames; `keep` appends those. */
+export function createScanner({
+  workers,
+  key,
+  targets,
+  parent,
+  progress,
+}: {
+  readonly workers: FrameWorkers
+  readonly key: number
+  readonly targets: TransferTargets
+  readonly parent: ParentComparison
+  readonly progress: ReturnType<typeof createProgress>
+}) {
+  const pick = createPicker(targets, parent)
+  const { form } = targets
+  return {
+    async scan(runs: readonly FrameRun[]): Promise<Scanned> {
+      const worker = workers.pick()
+      const batch = workers.nextId()
+      const { names } = await worker.run({ kind: 'scan', key, batch, runs })
+      const frames = framesOf(runs)
+      const picks = await pick.choose(frames, names)
+      if (picks.length > 0) return { frames, names, encoded: await worker.run({ kind: 'encode', batch, picks, form }) }
+      await worker.run({ kind: 'drop', batch })
+      return { frames, names, encoded: undefined }
+    },
+    async keep(encoded: EncodedBatch | undefined): Promise<void> {
+      if (!encoded) return
+      const bytesStored = await targets.append(encoded)
+      pick.settle(encoded.names)
+      progress.add({ bytesNew: encoded.lengths.length * frameSizeBytes, bytesStored })
+    },
+  }
+}
+
 /** Decides which frames of a batch must be encoded: not zero, not the parent's, not here, not on their way. */
-export function createPicker(targets: TransferTargets, parent: ParentComparison) {
+function createPicker(targets: TransferTargets, parent: ParentComparison) {
   const claimed = new Set<string>()
   return {
     async choose(frames: readonly number[], names: Uint8Array): Promise<number[]> {

@@ -84,25 +84,21 @@ export async function pageBlobs(db: DbOrTx, container: string, page: NamePage): 
 
 /** Ids of every blob below `account/` or `account/container/`, begun ones too. */
 export async function listBlobIds(db: DbOrTx, prefix: string): Promise<string[]> {
-  const rows = await db
+  return (await blobIdsBelow(db, prefix).execute()).map(({ id }) => id)
+}
+
+function blobIdsBelow(db: DbOrTx, prefix: string) {
+  return db
     .selectFrom('upload')
     .select('id')
     .where('kind', '=', 'blob')
     .where('address', '>=', prefix)
     .where('address', '<', `${prefix}\u{10ffff}`)
-    .execute()
-  return rows.map(({ id }) => id)
 }
 
 /** Whether another subscription has put blobs under a name that no account has yet. */
 export async function hasForeignBlobs(db: DbOrTx, account: string, subscriptionId: string): Promise<boolean> {
-  const prefix = `${account}/`
-  const found = await db
-    .selectFrom('upload')
-    .select('id')
-    .where('kind', '=', 'blob')
-    .where('address', '>=', prefix)
-    .where('address', '<', `${prefix}\u{10ffff}`)
+  const found = await blobIdsBelow(db, `${account}/`)
     .where('subscription_id', '!=', subscriptionId.toLowerCase())
     .limit(1)
     .executeTakeFirst()
