@@ -5,6 +5,7 @@ import type { ReadMemo } from '../db/read-memo.ts'
 import type { Db } from '../db/tables.ts'
 import type { Directory } from '../directory/directory.ts'
 import type { CallerFacts } from '../resources/behaviour.ts'
+import type { RightAttributes } from '../resources/extension.ts'
 import { resourceProblems } from '../resources/problems.ts'
 import { findSubscription } from '../resources/subscription.rows.ts'
 import { isDataAction } from './data-actions.ts'
@@ -37,8 +38,9 @@ export interface Access {
   /**
    * Returns if the caller may do `action` on `scope`; throws SubscriptionNotFound, InvalidAuthenticationTokenTenant
    * where the scope is another tenant's, AuthorizationFailed otherwise. Never looks whether the scope exists.
+   * `attributes`: what conditions may ask of the request; without them a condition on them is not met.
    */
-  authorize(caller: CallerFacts, action: string, scope: string): Promise<void>
+  authorize(caller: CallerFacts, action: string, scope: string, attributes?: RightAttributes): Promise<void>
   rightsOf(caller: CallerFacts): Promise<Rights>
 }
 
@@ -50,18 +52,25 @@ export interface AccessParts extends AccessDependencies {
 export function createAccess(deps: AccessDependencies): Access & { readonly parts: AccessParts } {
   const { memo = noMemo } = deps
   const parts: AccessParts = { ...deps, memo, findIndex: createIndexes(deps.db, memo) }
-  const may = async (caller: CallerFacts, action: string, scope: string): Promise<boolean> => {
+  const may = async (
+    caller: CallerFacts,
+    action: string,
+    scope: string,
+    attributes?: RightAttributes,
+  ): Promise<boolean> => {
     const index = await parts.findIndex(caller.tenantId)
-    return decideAt(index, await principalIdsOf(parts, caller), action, scope).allowed
+    return decideAt(index, await principalIdsOf(parts, caller), action, scope, { attributes }).allowed
   }
   return {
     parts,
-    async authorize(caller, action, scope) {
+    async authorize(caller, action, scope, attributes) {
       await checkTenant(parts, caller, scope)
       const { tenantId, objectId, groupIds } = caller
-      const ask = (): Promise<boolean> => may(caller, action, scope)
-      // Groups that the token states are not in the database.
-      const isAllowed = await (groupIds ? ask() : memo(`may ${tenantId} ${objectId} ${action} ${scope}`, ask))
+      const ask = (): Promise<boolean> => may(caller, action, scope, attributes)
+      // Groups that the token states are not in the database; what a request says is of that request.
+      const isAllowed = await (groupIds || attributes
+        ? ask()
+        : memo(`may ${tenantId} ${objectId} ${action} ${scope}`, ask))
       if (!isAllowed)
         throw accessProblems.AuthorizationFailed({ name: caller.name, objectId: caller.objectId, action, scope })
     },
@@ -76,15 +85,20 @@ export function createAccess(deps: AccessDependencies): Access & { readonly part
   }
 }
 
+interface DecisionOptions {
+  readonly isData?: boolean
+  readonly attributes?: RightAttributes | undefined
+}
+
 export function decideAt(
   index: TenantIndex,
   principalIds: ReadonlySet<string>,
   action: string,
   scope: string,
-  isData: boolean = isDataAction(action),
+  { isData = isDataAction(action), attributes }: DecisionOptions = {},
 ): Decision {
   const assignments = assignmentsAt(index, scopeKey(scope))
-  return decide({ assignments, roles: index.roles, principalIds, action, isDataAction: isData })
+  return decide({ assignments, roles: index.roles, principalIds, action, isDataAction: isData, attributes })
 }
 
 /** The caller itself and its groups: those that its token states (outside issuers), else those of the directory. */

@@ -1,5 +1,6 @@
 import type { Selectable } from 'kysely'
 import type { DbOrTx, RoleAssignmentTable, Tx } from '../db/tables.ts'
+import { parseCondition } from './condition.ts'
 import type { PrincipalType, RoleAssignment } from './role.ts'
 import { scopeKey } from '../base/scope.ts'
 
@@ -64,6 +65,7 @@ export async function insertAssignment(tx: DbOrTx, tenantId: string, assignment:
       principal_type: assignment.principalType,
       role_id: assignment.roleId,
       description: assignment.description ?? null,
+      condition: assignment.condition?.text ?? null,
       created_ms: assignment.createdMs,
       updated_ms: assignment.updatedMs,
       created_by: assignment.createdBy,
@@ -76,17 +78,18 @@ export async function insertAssignment(tx: DbOrTx, tenantId: string, assignment:
   return true
 }
 
-/** Only what is said about it may change. */
+/** Only what is said about it, and when it counts, may change. */
 export async function describeAssignment(
   tx: DbOrTx,
   tenantId: string,
   name: string,
-  change: { readonly description: string | undefined; readonly updatedMs: number; readonly updatedBy: string },
+  change: Pick<RoleAssignment, 'description' | 'condition' | 'updatedMs' | 'updatedBy'>,
 ): Promise<void> {
   await tx
     .updateTable('role_assignment')
     .set({
       description: change.description ?? null,
+      condition: change.condition?.text ?? null,
       updated_ms: change.updatedMs,
       updated_by: change.updatedBy,
     })
@@ -117,7 +120,8 @@ export async function countAssignmentsOf(
     .select((count) => count.fn.countAll().as('count'))
     .where('tenant_id', '=', tenantId)
   const { roleId, scopeKey: at, belowKey } = where
-  if (roleId !== undefined) query = query.where('role_id', '=', roleId)
+  // Who has the role under a condition cannot be counted on.
+  if (roleId !== undefined) query = query.where('role_id', '=', roleId).where('condition', 'is', null)
   if (at !== undefined) query = query.where('scope_key', '=', at)
   if (belowKey !== undefined)
     query = query.where((row) =>
@@ -179,6 +183,7 @@ function parseAssignment(row: Selectable<RoleAssignmentTable>): RoleAssignment {
     principalType: row.principal_type as PrincipalType,
     roleId: row.role_id,
     description: row.description ?? undefined,
+    condition: row.condition === null ? undefined : parseCondition(row.condition),
     createdMs: row.created_ms,
     updatedMs: row.updated_ms,
     createdBy: row.created_by,

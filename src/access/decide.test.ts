@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { builtInRoles } from './built-in-roles.ts'
-import { decide, leavesOut, matchesAction } from './decide.ts'
+import { decide, leavesOut } from './decide.ts'
+import { matchesAction } from './matches-action.ts'
 import type { JudgedRole, RoleAssignment, RolePermissions } from './role.ts'
 
 const galleryRead = 'Microsoft.Compute/galleries/read'

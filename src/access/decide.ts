@@ -1,3 +1,6 @@
+import { isMet } from './condition.ts'
+import { matchesAction } from './matches-action.ts'
+import type { RightAttributes } from '../resources/extension.ts'
 import type { JudgedRole, RoleAssignment, RolePermissions } from './role.ts'
 
 /** What is asked: one action, as Azure names it, of the control plane or of the data plane. */
@@ -20,11 +23,13 @@ export interface Facts extends Question {
   readonly roles: ReadonlyMap<string, JudgedRole>
   /** The caller and every group that it is in, directly or not. */
   readonly principalIds: ReadonlySet<string>
+  /** What conditions may ask of the request; what is not here is unknown, and no condition on it is met. */
+  readonly attributes?: RightAttributes | undefined
 }
 
 /**
  * The whole rule of role-based access: allowed if any assignment of the caller, or of a group it is in, has a role one
- * of whose blocks lists the action and does not leave it out. What one role leaves out another may give
+ * of whose blocks lists the action and does not leave it out, and the assignment's condition is met. What one role leaves out another may give
  * (learn.microsoft.com: "notActions is not a deny rule").
  */
 export function decide(facts: Facts): Decision {
@@ -32,7 +37,10 @@ export function decide(facts: Facts): Decision {
     const role = facts.principalIds.has(assignment.principalId) ? facts.roles.get(assignment.roleId) : undefined
     return role === undefined ? [] : [{ assignment, role }]
   })
-  const granting = held.find(({ role }) => allows(role, facts))
+  const { action, attributes = {} } = facts
+  const granting = held.find(
+    ({ role, assignment }) => allows(role, facts) && isMet(assignment.condition, action, attributes),
+  )
   return granting === undefined ? { allowed: false, held } : { allowed: true, ...granting }
 }
 
@@ -53,21 +61,4 @@ export function leavesOut(role: Pick<JudgedRole, 'permissions'>, question: Quest
 
 function matchesAny(patterns: readonly string[], action: string): boolean {
   return patterns.some((pattern) => matchesAction(pattern, action))
-}
-
-/** Whether an action fits a pattern; `*` is any run of characters, slashes too; case does not count. */
-export function matchesAction(pattern: string, action: string): boolean {
-  const parts = pattern.toLowerCase().split('*')
-  const text = action.toLowerCase()
-  const [first = '', ...rest] = parts
-  const last = rest.pop()
-  if (last === undefined) return text === first
-  if (!text.startsWith(first)) return false
-  let at = first.length
-  for (const part of rest) {
-    const found = text.indexOf(part, at)
-    if (found < 0) return false
-    at = found + part.length
-  }
-  return text.length - last.length >= at && text.endsWith(last)
 }

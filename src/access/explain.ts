@@ -42,13 +42,18 @@ export function explainDecision(
     return `'${who}' may do '${action}' on '${scope}': the role '${decision.role.roleName}' is assigned ${by} at '${decision.assignment.scope}'.`
   }
   const without = decision.held.filter(({ role }) => leavesOut(role, facts)).map(({ role }) => `'${role.roleName}'`)
+  const conditional = decision.held.filter(({ role, assignment }) => assignment.condition && allows(role, facts))
   const names = [...new Set(decision.held.map(({ role }) => `'${role.roleName}'`))].join(', ')
   const holds = names === '' ? 'no role holds there' : `of the roles that hold there (${names}) none allows it`
   const except = without.length === 0 ? '' : `; ${[...new Set(without)].join(', ')} leaves it out`
+  const when =
+    conditional.length === 0
+      ? ''
+      : `; ${[...new Set(conditional.map(({ role }) => `'${role.roleName}'`))].join(', ')} allows it under a condition only`
   const kind = facts.isDataAction ? 'data action (Owner and Contributor have none)' : 'action'
   const remedy =
     nearest.length === 0
       ? 'No role allows it: make a custom one'
       : `Assign ${nearest.map(({ roleName }) => `'${roleName}'`).join(' or ')} at this scope or above`
-  return `'${who}' may not do the ${kind} '${action}' on '${scope}': ${holds}${except}. ${remedy}.`
+  return `'${who}' may not do the ${kind} '${action}' on '${scope}': ${holds}${except}${when}. ${remedy}.`
 }

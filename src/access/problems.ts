@@ -109,8 +109,8 @@ export const accessProblems = defineProblems({
   ConditionNotSupported: {
     kind: 'invalid',
     code: 'RoleAssignmentConditionNotSupported',
-    say: () =>
-      "Conditions of role assignments are not supported by this server: the role would be given without it. Leave 'condition' out, or choose a narrower role or scope.",
+    say: (f: { why: string }) =>
+      `The condition of the role assignment is not supported by this server: ${f.why}. Supported are conditions on which roles may be assigned to whom: ActionMatches, and RoleDefinitionId, PrincipalId and PrincipalType of @Request and @Resource. Change it, leave it out, or choose a narrower role or scope.`,
   },
   ManagementGroupNotFound: {
     kind: 'absent',

@@ -122,7 +122,7 @@ export function checkAccessBehaviour(parts: AccessParts): ExtensionBehaviour {
         ? await principalIdsOf(parts, call.caller)
         : await principalIdsOf(parts, { tenantId, objectId: asked.objectId ?? '' })
       const answers = asked.actions.map(({ id, isData }): JsonObject => {
-        const decision = decideAt(index, principals, id, asked.scope, isData)
+        const decision = decideAt(index, principals, id, asked.scope, { isData })
         const { allowed } = decision
         return {
           actionId: id,
@@ -190,7 +190,7 @@ export function explainAccessBehaviour(parts: AccessParts): ExtensionBehaviour {
       const principals = await principalIdsOf(parts, principal)
       const isData = typeof given === 'boolean' ? given : isDataAction(action)
       const scope = call.scope.id
-      const decision = decideAt(index, principals, action, scope, isData)
+      const decision = decideAt(index, principals, action, scope, { isData })
       const question = { action, isDataAction: isData }
       const nearest = decision.allowed
         ? []

@@ -5,7 +5,7 @@ import type { JsonObject } from '../base/json.ts'
 import { findManagementGroupKey, findSubscriptionId } from '../base/scope.ts'
 import { roleAssignments } from '../contract/extension-types.ts'
 import type { DirectoryObject } from '../directory/directory.ts'
-import type { ExtensionBehaviour, ExtensionCall, ExtensionResult } from '../resources/extension.ts'
+import type { ExtensionBehaviour, ExtensionCall, ExtensionResult, RightAttributes } from '../resources/extension.ts'
 import { decideAt, principalIdsOf } from './access.ts'
 import type { AccessParts } from './access.ts'
 import {
@@ -15,6 +15,7 @@ import {
   findAssignment,
   insertAssignment,
 } from './assignment.rows.ts'
+import { parseCondition, type Condition } from './condition.ts'
 import { ownerRoleId, userAccessAdministratorRoleId } from './built-in-roles.ts'
 import { parseFilter } from './filter.ts'
 import { checkManagementGroup } from './management-groups.ts'
@@ -40,6 +41,7 @@ export function roleAssignmentsBehaviour(parts: AccessParts): ExtensionBehaviour
     read: async (call) => shown(call, await getAssignment(parts, call)),
     write: (call) => writeAssignment(parts, call),
     remove: (call) => removeAssignment(parts, call),
+    attributes: (call) => attributesOf(parts, call),
   }
 }
 
@@ -97,6 +99,7 @@ interface Wanted {
   readonly principalId: string
   readonly principalType: PrincipalType | undefined
   readonly description: string | undefined
+  readonly condition: Condition | undefined
 }
 
 /** A repeated PUT of the same is no error: templates name assignments by what they give, and are deployed again. */
@@ -119,6 +122,7 @@ async function writeAssignment(parts: AccessParts, call: ExtensionCall): Promise
     principalType,
     roleId: wanted.roleId,
     description: wanted.description,
+    condition: wanted.condition,
     createdMs: call.nowMs,
     updatedMs: call.nowMs,
     createdBy: objectId,
@@ -143,10 +147,15 @@ async function updateAssignment(
   const after = {
     ...before,
     description: wanted.description ?? before.description,
+    condition: wanted.condition,
     updatedMs: call.nowMs,
     updatedBy: call.caller.objectId,
   }
-  await parts.db.transaction().execute((tx) => describeAssignment(tx, call.caller.tenantId, before.name, after))
+  const { tenantId } = call.caller
+  await parts.db.transaction().execute(async (tx) => {
+    if (after.condition) await checkLastAdmin(call, before, (where) => countAssignmentsOf(tx, tenantId, where))
+    await describeAssignment(tx, tenantId, before.name, after)
+  })
   // 201 also here: clients of 2015 to 2022 accept nothing else for a PUT.
   return { kind: 'created', body: showAssignment(after, call) }
 }
@@ -173,10 +182,11 @@ async function mayRemoveEverywhere(parts: AccessParts, { caller }: ExtensionCall
 /** The last who may give rights on a subscription, or at the tenant's root, stays: nobody could give any there again. */
 async function checkLastAdmin(
   { scope }: ExtensionCall,
-  { roleId }: RoleAssignment,
+  { roleId, condition }: RoleAssignment,
   count: (where: { readonly scopeKey: string; readonly roleId: string }) => Promise<number>,
 ): Promise<void> {
   if ((scope.kind !== 'subscription' && scope.kind !== 'tenant') || !administrators.includes(roleId)) return
+  if (condition) return
   const counts = await Promise.all(administrators.map((role) => count({ scopeKey: scope.key, roleId: role })))
   if (counts.reduce((sum, one) => sum + one, 0) <= 1) throw accessProblems.CannotDeleteLastRbacAdminAssignment({})
 }
@@ -185,13 +195,12 @@ function parseWanted(body: JsonObject): Wanted {
   const refuse = (reason: string): Error => accessProblems.InvalidAccessRequest({ reason })
   const { properties } = body
   if (!isJsonObject(properties)) throw refuse("'properties' with roleDefinitionId and principalId is missing.")
-  const { roleDefinitionId: role, principalId, principalType, description, condition } = properties
+  const { roleDefinitionId: role, principalId, principalType, description } = properties
   if (typeof role !== 'string') throw refuse("'properties.roleDefinitionId' is missing.")
   const roleId = findRoleId(role)
   if (roleId === undefined) throw accessProblems.RoleDefinitionDoesNotExist({ id: role })
   if (typeof principalId !== 'string') throw refuse("'properties.principalId' is missing.")
   if (!isUuid(principalId)) throw accessProblems.InvalidPrincipalId({ principalId })
-  if (typeof condition === 'string' && condition !== '') throw accessProblems.ConditionNotSupported({})
   if (description !== undefined && description !== null && typeof description !== 'string')
     throw refuse("'properties.description' is not a text.")
   if (typeof description === 'string' && description.length > 1024)
@@ -201,6 +210,42 @@ function parseWanted(body: JsonObject): Wanted {
     principalId: principalId.toLowerCase(),
     principalType: parsePrincipalType(principalType),
     description: description ?? undefined,
+    condition: conditionOf(properties),
+  }
+}
+
+function conditionOf({ condition, conditionVersion }: JsonObject): Condition | undefined {
+  if (condition === undefined || condition === null || condition === '') return undefined
+  if (typeof condition !== 'string' || conditionVersion !== '2.0')
+    throw accessProblems.InvalidAccessRequest({
+      reason: "'properties.condition' is a text, with 'properties.conditionVersion' '2.0'.",
+    })
+  return parseCondition(condition)
+}
+
+/**
+ * What conditions may ask: who is to get or has which role. The type of a principal is the directory's word; its caller's
+ * counts only for who is not in it.
+ */
+async function attributesOf(parts: AccessParts, call: ExtensionCall): Promise<RightAttributes> {
+  const { tenantId } = call.caller
+  const given = isJsonObject(call.body['properties']) ? call.body['properties'] : {}
+  const { roleDefinitionId: role, principalId, principalType } = given
+  const roleId = typeof role === 'string' ? findRoleId(role) : undefined
+  const found = typeof principalId === 'string' ? await parts.directory.findObject(tenantId, principalId) : undefined
+  const type = found && found.kind !== 'application' ? typeOfKind[found.kind] : principalType
+  const before = await findOwn(parts, call)
+  return {
+    ...(roleId === undefined ? {} : { 'request:roledefinitionid': roleId }),
+    ...(typeof principalId === 'string' ? { 'request:principalid': principalId } : {}),
+    ...(typeof type === 'string' ? { 'request:principaltype': type } : {}),
+    ...(before
+      ? {
+          'resource:roledefinitionid': before.roleId,
+          'resource:principalid': before.principalId,
+          'resource:principaltype': before.principalType,
+        }
+      : {}),
   }
 }
 
@@ -275,14 +320,16 @@ export function showAssignment(
   assignment: RoleAssignment,
   { apiVersion, scope: asked }: Pick<ExtensionCall, 'apiVersion' | 'scope'>,
 ): JsonObject {
-  const { name, scope, principalId, principalType, roleId, createdBy, updatedBy } = assignment
+  const { name, scope, principalId, principalType, roleId, condition, createdBy, updatedBy } = assignment
   return {
     properties: {
       roleDefinitionId: roleDefinitionId(roleId, findSubscriptionId(scope) ?? asked.subscriptionId),
       principalId,
       ...(apiVersion >= '2018-09-01' ? { principalType } : {}),
       scope,
-      ...(apiVersion >= '2020-03-01' ? { condition: null, conditionVersion: null } : {}),
+      ...(apiVersion >= '2020-03-01'
+        ? { condition: condition?.text ?? null, conditionVersion: condition === undefined ? null : '2.0' }
+        : {}),
       createdOn: formatUtcTime(assignment.createdMs),
       updatedOn: formatUtcTime(assignment.updatedMs),
       createdBy,

@@ -1,3 +1,5 @@
+import type { Condition } from './condition.ts'
+
 /** One block of a role: what it allows, minus what it leaves out. Both sides take `*` for any run of characters. */
 export interface RolePermissions {
   readonly actions: readonly string[]
@@ -34,6 +36,8 @@ export interface RoleAssignment {
   readonly principalType: PrincipalType
   readonly roleId: string
   readonly description: string | undefined
+  /** When it counts; undefined: always. */
+  readonly condition?: Condition | undefined
   readonly createdMs: number
   readonly updatedMs: number
   readonly createdBy: string

@@ -14,7 +14,7 @@ import type { ProviderQuestion } from '../resources/provider-question.ts'
 import type { ProviderList } from '../resources/provider-list.ts'
 import type { ProxyBehaviour } from '../resources/proxy.ts'
 import type { Resource } from '../resources/resource.ts'
-import type { ExtensionBehaviour } from '../resources/extension.ts'
+import type { ExtensionBehaviour, RightAttributes } from '../resources/extension.ts'
 import type { Work } from '../work/workflow.ts'
 import type { RateLimiter } from './rate-limits.ts'
 
@@ -57,7 +57,7 @@ export interface ArmOptions {
   /** Checks an Authorization header or its absence; throws an `unauthenticated` Problem (InvalidAuthenticationToken …). */
   authenticate(authorization: string | undefined): Promise<CallerFacts>
   /** Throws Azure's AuthorizationFailed unless the caller may do `action` on `scope` (an id). */
-  authorize(caller: CallerFacts, action: string, scope: string): Promise<void>
+  authorize(caller: CallerFacts, action: string, scope: string, attributes?: RightAttributes): Promise<void>
   /** The tenants in which the caller has an account, its own first. */
   listTenantsOf(caller: CallerFacts): Promise<readonly TenantFacts[]>
   /** What an object id stands for in a tenant, of those that roles are assigned to. */
@@ -106,7 +106,7 @@ export function createEngine(options: ArmOptions): Engine {
   return {
     ...options,
     authenticate: (authorization) => options.authenticate(authorization),
-    authorize: (caller, action, scope) => options.authorize(caller, action, scope),
+    authorize: (caller, action, scope, attributes) => options.authorize(caller, action, scope, attributes),
     listTenantsOf: (caller) => options.listTenantsOf(caller),
     findPrincipalKind: (tenantId, objectId) => options.findPrincipalKind(tenantId, objectId),
     proxies: options.proxies ?? [],

@@ -40,12 +40,7 @@ export async function serveExtension(engine: Engine, call: Call): Promise<Answer
     throw armProblems.MethodNotAllowed({ method: call.method, path: call.path })
   checkVersion(engine, behaviour, call)
   await checkSubscription(engine, scope.subscriptionId)
-  if (permission !== anyone) await engine.authorize(call.caller, permission, judgedScope(behaviour, address))
-  await checkScopeExists(engine, scope)
-  // A lock can be taken away by who may: it does not lock itself.
-  if (behaviour.type.type !== locks.type && (operation === 'write' || operation === 'remove'))
-    await engine.checkLocks?.(operation === 'write' ? 'write' : 'delete', judgedScope(behaviour, address))
-  const result = await run.call(behaviour, {
+  const asked: ExtensionCall = {
     scope,
     names: address.names,
     body: operation === 'write' || operation === 'run' ? parseBody(call.body) : {},
@@ -54,8 +49,17 @@ export async function serveExtension(engine: Engine, call: Call): Promise<Answer
     nowMs: call.nowMs,
     query: call.query,
     authorize: (action, at) => engine.authorize(call.caller, action, at),
-  })
-  return answerOf(result)
+  }
+  const isChange = operation === 'write' || operation === 'remove'
+  if (permission !== anyone) {
+    const attributes = isChange ? await behaviour.attributes?.(asked) : undefined
+    await engine.authorize(call.caller, permission, judgedScope(behaviour, address), attributes)
+  }
+  await checkScopeExists(engine, scope)
+  // A lock can be taken away by who may: it does not lock itself.
+  if (behaviour.type.type !== locks.type && isChange)
+    await engine.checkLocks?.(operation === 'write' ? 'write' : 'delete', judgedScope(behaviour, address))
+  return answerOf(await run.call(behaviour, asked))
 }
 
 function parseAddress(path: string): ExtensionAddress | undefined {

@@ -13,6 +13,7 @@ import { signInAccounts } from './migrations/0010-sign-in-accounts.ts'
 import { artifacts } from './migrations/0008-artifacts.ts'
 import { applicationReports } from './migrations/0016-application-reports.ts'
 import { sortKey } from './migrations/0012-sort-key.ts'
+import { assignmentConditions } from './migrations/0015-assignment-conditions.ts'
 import { replicaRegion } from './migrations/0015-replica-region.ts'
 
 /**
@@ -34,5 +35,6 @@ export const migrations: readonly Migration[] = [
   sortKey,
   signInAccounts,
   replicaRegion,
+  assignmentConditions,
   applicationReports,
 ]

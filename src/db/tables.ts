@@ -272,6 +272,8 @@ export interface RoleAssignmentTable {
   principal_type: string
   role_id: string
   description: string | null
+  /** Version 2.0; null: it counts always. */
+  condition: string | null
   created_ms: number
   updated_ms: number
   created_by: string

@@ -29,6 +29,9 @@ export interface ExtensionCall {
 /** 201 with a body, 200 with a body, 204. */
 export type ExtensionResult = { readonly kind: 'created' | 'shown'; readonly body: Json } | { readonly kind: 'nothing' }
 
+/** What conditions of role assignments may ask: by `request:` or `resource:` and the attribute's name, lower case. */
+export type RightAttributes = Readonly<Record<string, string>>
+
 /** The hooks by which a room gives an extension type its meaning: one for each operation that the type declares. */
 export interface ExtensionBehaviour {
   readonly type: ExtensionTypeDeclaration
@@ -37,4 +40,6 @@ export interface ExtensionBehaviour {
   write?(call: ExtensionCall): Promise<ExtensionResult>
   remove?(call: ExtensionCall): Promise<ExtensionResult>
   run?(call: ExtensionCall): Promise<ExtensionResult>
+  /** What the right to write or remove may hang on; asked before that right is. Never throws for a bad request. */
+  attributes?(call: ExtensionCall): Promise<RightAttributes>
 }

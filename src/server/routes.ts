@@ -122,8 +122,8 @@ export function registerRoutes(app: FastifyInstance, parts: Parts): void {
   const audiences = [...armAudiences, ...graphAudiences]
   const authenticateGraph = createAuthenticator({ ...trust, audiences })
   const access = createAccess({ db, memo, clock, directory, issuerOf })
-  const authorize: Authorizer = async (caller, action, scope) => {
-    await access.authorize(caller, action, scope)
+  const authorize: Authorizer = async (caller, action, scope, attributes) => {
+    await access.authorize(caller, action, scope, attributes)
     await checkSubscriptionState(db, action, scope)
   }
   registerSignIn(app, parts)

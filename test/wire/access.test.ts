@@ -152,9 +152,13 @@ suite('who may', () => {
       [assign(wire.group, carol.objectId, roles.owner, { principalType: 'Group' }), '400 UnmatchedPrincipalType'],
       [assign(wire.group, carol.objectId, roles.owner, {}, 'no-guid'), '400 InvalidRoleAssignmentId'],
       [
-        assign(wire.group, carol.objectId, roles.owner, { condition: '@Resource[x] StringEquals y' }),
+        assign(wire.group, carol.objectId, roles.owner, {
+          condition: '@Resource[x] StringEquals y',
+          conditionVersion: '2.0',
+        }),
         '400 RoleAssignmentConditionNotSupported',
       ],
+      [assign(wire.group, carol.objectId, roles.owner, { condition: 'x' }), '400 InvalidRequestContent'],
       [assign(`${wire.subscription}/resourceGroups/none`, carol.objectId, roles.reader), '404 ResourceGroupNotFound'],
       [assign(gallery.replace('golden', 'none'), carol.objectId, roles.reader), '404 ResourceNotFound'],
       [assign('/subscriptions/none', carol.objectId, roles.reader), '404 SubscriptionNotFound'],
