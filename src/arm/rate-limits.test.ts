@@ -12,7 +12,9 @@ const groups: readonly (readonly [method: string, path: string, group: string | 
   ['DELETE', `${base}/Galleries/a/images/b/Versions/c`, 'DeleteGalleryImageVersion'],
   ['POST', `${base}/galleries/a/share`, 'PostShareGallery'],
   ['POST', `${base}/galleries/a/images/b/versions/c/verify`, undefined],
-  ['GET', `${base}/galleries/a/applications/b`, undefined],
+  ['GET', `${base}/galleries/a/applications/b`, 'GetGalleryApplication'],
+  ['GET', `${base}/galleries/a/applications/b/versions`, 'ListGalleryApplicationVersionsInGalleryApplication'],
+  ['GET', `${base}/galleries/a/scripts/b`, undefined],
   [
     'GET',
     `${base}/galleries/a/softDeletedArtifactTypes/Images/artifacts/b/versions`,

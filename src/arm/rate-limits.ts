@@ -29,6 +29,12 @@ const computeGroups: Readonly<Record<string, readonly [in3Min: number, in30Min: 
   CreateUpdateGalleryImageVersion: [375, 1_200],
   GetGalleryImageVersion: [2_000, 10_000],
   DeleteGalleryImageVersion: [150, 1_000],
+  CreateUpdateGalleryApplication: [150, 750],
+  GetGalleryApplication: [300, 2_000],
+  ListGalleryApplicationsInGallery: [1_500, 10_000],
+  DeleteGalleryApplication: [50, 300],
+  CreateUpdateGalleryApplicationVersion: [150, 750],
+  ListGalleryApplicationVersionsInGalleryApplication: [1_500, 10_000],
   PostShareGallery: [10, 60],
   ListSoftDeletedResourcesInGallery: [1_500, 10_000],
   GetOperationStatus: [5_000, 15_000],
@@ -146,21 +152,33 @@ export function computeGroupOf(method: string, path: string): string | undefined
   const types = segments.filter((_, index) => index % 2 === 0).map((type) => type.toLowerCase())
   if (types[0] === 'locations') return types[1]?.endsWith('operations') ? 'GetOperationStatus' : undefined
   if (types[1] === 'softdeletedartifacttypes') return 'ListSoftDeletedResourcesInGallery'
-  const what = ['galleries', 'images', 'versions'].findLastIndex((type, index) => types[index] === type)
-  const name = ['Gallery', 'GalleryImage', 'GalleryImageVersion'][what]
-  if (types[0] !== 'galleries' || name === undefined) return undefined
-  const isList = segments.length % 2 === 1
+  if (types[0] !== 'galleries') return undefined
   if (method === 'POST') return types.at(-1) === 'share' ? 'PostShareGallery' : undefined
-  if (types.length !== what + 1) return undefined
+  const name = groupNames[types.join('/')]
+  if (name === undefined) return undefined
+  const isList = segments.length % 2 === 1
   switch (method) {
     case 'GET':
     case 'HEAD':
-      return isList ? `List${name}InResourceGroup` : `Get${name}`
+      return isList ? `List${listNames[name] ?? name}` : `Get${name}`
     case 'DELETE':
       return `Delete${name}`
     default:
       return `CreateUpdate${name}`
   }
+}
+
+const groupNames: Readonly<Record<string, string>> = {
+  galleries: 'Gallery',
+  'galleries/images': 'GalleryImage',
+  'galleries/images/versions': 'GalleryImageVersion',
+  'galleries/applications': 'GalleryApplication',
+  'galleries/applications/versions': 'GalleryApplicationVersion',
+}
+const listNames: Readonly<Record<string, string>> = {
+  Gallery: 'GalleryInResourceGroup',
+  GalleryApplication: 'GalleryApplicationsInGallery',
+  GalleryApplicationVersion: 'GalleryApplicationVersionsInGalleryApplication',
 }
 
 /** Compute's own refusal: the numbers are a text inside the details. */

@@ -33,8 +33,10 @@ export function findCanonicalDate(text: string): string | undefined {
   return digits.endsWith('0000') ? iso : iso.replace('Z', `${digits.slice(3)}Z`)
 }
 
-/** A canonical date in Azure's form: `2030-01-01T00:00:00.0000000+00:00`. Other text is left as it is. */
+/** A canonical date in Azure's form: `2030-01-01T00:00:00+00:00`, without zeros at the end. Other text is left as it is. */
 export function formatArmDate(canonical: string): string {
-  const match = /^(.{19})(?:\.(\d{1,7}))?Z$/.exec(canonical)
-  return match === null ? canonical : `${match[1]}.${(match[2] ?? '').padEnd(7, '0')}+00:00`
+  const match = /^(.{19})(?:\.(\d*?)0*)?Z$/.exec(canonical)
+  if (match === null) return canonical
+  const [, seconds = '', fraction = ''] = match
+  return `${seconds}${fraction === '' ? '' : `.${fraction}`}+00:00`
 }

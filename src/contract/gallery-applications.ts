@@ -65,7 +65,8 @@ const galleryApplicationVersionProperties = Type.Object({
       { since: '2022-01-03' },
     ),
     advancedSettings: mapOf(Type.String(), { since: '2022-01-03' }),
-    enableHealthCheck: flag(),
+    // Recorded (azure-cli, test_gallery_application_version).
+    enableHealthCheck: flag({ defaults: [{ value: false }] }),
     customActions,
   }),
   safetyProfile: artifactSafetyProfile,
@@ -87,6 +88,10 @@ export const galleryApplications: ResourceTypeDeclaration = {
   apiVersions: galleryApiVersionsSince('2019-03-01'),
   name: galleryApplicationNameRule,
   body: body({ properties: galleryApplicationProperties, systemData: systemData('2024-03-03') }),
+  // Recorded (azure-cli, test_gallery_application): 201, 200 and, deleted, 200 without an operation, and no state.
+  put: 'sync',
+  patch: 'sync',
+  delete: 'sync',
   stateless: true,
 }
 

@@ -84,6 +84,17 @@ suite('the other artifacts of a gallery', { timeout: 120_000 }, () => {
     )
   })
 
+  test('an application is written and deleted at once, as recorded (azure-cli, test_gallery_application)', async () => {
+    const path = at('applications/brief')
+    const body = { location: 'westeurope', properties: { supportedOSType: 'Windows' } }
+    for (const [method, status] of Object.entries({ PUT: 201, PATCH: 200, DELETE: 200 })) {
+      const answer = await wire.arm.call(method, path, method === 'DELETE' ? undefined : body)
+      assert.equal(answer.status, status, method)
+      assert.equal(answer.headers.get('azure-asyncoperation'), null)
+    }
+    assert.equal((await wire.arm.call('GET', path)).status, 404)
+  })
+
   test('no state of an application is shown, that of a version is; lists are in order', async () => {
     const { body } = await wire.arm.call('GET', at('applications/tool'))
     assert.equal(body.properties?.provisioningState, undefined)

@@ -140,7 +140,7 @@ suite('resources on the wire', () => {
         hyperVGeneration: 'V1',
         architecture: 'x64',
         identifier: { publisher: 'goldleaf', offer: 'wire', sku: 'plain' },
-        endOfLifeDate: '2040-01-01T00:00:00.0000000+00:00',
+        endOfLifeDate: '2040-01-01T00:00:00+00:00',
         recommended: { vCPUs: { min: 1, max: 4 }, memory: { min: 1, max: 8 } },
         provisioningState: undefined,
       },
