@@ -4,6 +4,7 @@ import type { ActivityEvent } from '../activity/event.ts'
 import { eventCategories, parseSelect, showEvent } from '../activity/show-event.ts'
 import { activityApiVersions } from '../contract/services.ts'
 import { getSubscription, type Answer, type Call } from './call.ts'
+import { checkVersion } from './check-version.ts'
 import type { Engine } from './engine.ts'
 import { nextLink, readSkipToken } from './paging.ts'
 import { armProblems } from './problems.ts'
@@ -25,7 +26,7 @@ export function addActivityRoutes(engine: Engine, route: Routes): void {
  * who may read a resource group may read what was done in it.
  */
 async function readActivityLog(engine: Engine, call: Call): Promise<Answer> {
-  checkApiVersion(engine, call)
+  checkVersion(engine, call, 'eventtypes/values', activityApiVersions)
   const { activity } = engine
   if (!activity) throw armProblems.NotFound({ path: call.path })
   const subscription = call.params['subscriptionId'] === undefined ? undefined : await getSubscription(engine, call)
@@ -47,7 +48,7 @@ async function readActivityLog(engine: Engine, call: Call): Promise<Answer> {
 
 /** GET /providers/Microsoft.Insights/eventcategories */
 async function readEventCategories(engine: Engine, call: Call): Promise<Answer> {
-  checkApiVersion(engine, call)
+  checkVersion(engine, call, 'eventtypes/values', activityApiVersions)
   return { status: 200, body: { value: eventCategories } }
 }
 
@@ -68,17 +69,4 @@ function readPosition(key: string | undefined): { readonly timestampMs: number; 
   if (key === undefined) return undefined
   if (!Number.isSafeInteger(timestampMs)) throw armProblems.InvalidSkipToken({})
   return { timestampMs, id }
-}
-
-function checkApiVersion(engine: Engine, { apiVersion }: Call): void {
-  if (activityApiVersions.some((version) => version === apiVersion)) return
-  const locations = engine.regions.all.map((region) => region.name)
-  const type = 'eventtypes/values'
-  throw armProblems.NoRegisteredProviderFound({
-    location: locations[0] ?? '',
-    apiVersion,
-    type,
-    supported: activityApiVersions,
-    locations,
-  })
 }

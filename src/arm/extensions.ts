@@ -10,6 +10,7 @@ import { findArmId } from '../base/arm-id.ts'
 import { findResource } from '../resources/resource.rows.ts'
 import { findSubscription } from '../resources/subscription.rows.ts'
 import type { Answer, Call } from './call.ts'
+import { checkVersion } from './check-version.ts'
 import { splitType, type Engine } from './engine.ts'
 import { armProblems } from './problems.ts'
 import { getResourceGroup } from './target.ts'
@@ -38,7 +39,8 @@ export async function serveExtension(engine: Engine, call: Call): Promise<Answer
   const scope = scopeOf(address.scopeId)
   if (!permission || !run || !scope || !behaviour.type.scopes.includes(scope.kind))
     throw armProblems.MethodNotAllowed({ method: call.method, path: call.path })
-  checkVersion(engine, behaviour, call)
+  const [, path] = splitType(behaviour.type.type)
+  checkVersion(engine, call, path, behaviour.type.apiVersions, 'global')
   await checkSubscription(engine, scope.subscriptionId)
   const asked: ExtensionCall = {
     scope,
@@ -117,14 +119,6 @@ function judgedScope({ type }: ExtensionBehaviour, { scopeId, names, isItem }: E
     .split('/')
     .flatMap((segment, index) => [segment, ...names.slice(index, index + 1)])
     .join('/')}`
-}
-
-function checkVersion(engine: Engine, { type }: ExtensionBehaviour, { apiVersion }: Call): void {
-  if (type.apiVersions.includes(apiVersion)) return
-  const locations = engine.regions.all.map((region) => region.name)
-  const [, path] = splitType(type.type)
-  const supported = type.apiVersions
-  throw armProblems.NoRegisteredProviderFound({ location: 'global', apiVersion, type: path, supported, locations })
 }
 
 async function checkSubscription(engine: Engine, subscriptionId: string | undefined): Promise<void> {

@@ -3,6 +3,7 @@ import { formatArmTime } from '../base/clock.ts'
 import { featureApiVersions, previewFeatures } from '../contract/services.ts'
 import type { Subscription } from '../resources/subscription.rows.ts'
 import { getSubscription, param, type Answer, type Call } from './call.ts'
+import { checkOwnVersion } from './check-version.ts'
 import type { Engine } from './engine.ts'
 import { armProblems } from './problems.ts'
 import { findRegistration, listRegistrations, putRegistration } from './registration.rows.ts'
@@ -73,10 +74,7 @@ async function changeFeature(engine: Engine, call: Call, isWanted: boolean, show
 }
 
 async function admitFeature(engine: Engine, call: Call, show: Show, action: string): Promise<Subscription> {
-  const { apiVersion } = call
-  const supported = show === showRegistration ? ['2021-07-01'] : featureApiVersions
-  if (!supported.some((version) => version === apiVersion))
-    throw armProblems.InvalidApiVersionParameter({ apiVersion, supported })
+  checkOwnVersion(call, show === showRegistration ? ['2021-07-01'] : featureApiVersions)
   const subscription = await getSubscription(engine, call)
   const type = show === showRegistration ? 'featureProviders/subscriptionFeatureRegistrations' : 'providers/features'
   await engine.authorize(

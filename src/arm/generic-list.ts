@@ -6,6 +6,7 @@ import { resourcesApiVersions } from '../contract/api-versions.ts'
 import type { ResourceTypeDeclaration } from '../contract/resource-type.ts'
 import type { Resource } from '../resources/resource.ts'
 import { getSubscription, type Answer, type Call } from './call.ts'
+import { checkOwnVersion } from './check-version.ts'
 import type { Engine } from './engine.ts'
 import { nextLink, readSkipToken } from './paging.ts'
 import { armProblems } from './problems.ts'
@@ -19,9 +20,7 @@ const fields: readonly Field[] = ['resourceType', 'resourceGroup', 'location', '
 
 /** GET …/resources of a subscription or a group: every resource in ARM's general shape, without its properties. */
 export async function listGenericResources(engine: Engine, call: Call): Promise<Answer> {
-  const { apiVersion } = call
-  if (!resourcesApiVersions.some((version) => version === apiVersion))
-    throw armProblems.InvalidApiVersionParameter({ apiVersion, supported: resourcesApiVersions })
+  checkOwnVersion(call, resourcesApiVersions)
   const { subscriptionId } = await getSubscription(engine, call)
   const permission = 'Microsoft.Resources/subscriptions/resources/read'
   const scope = await listScope(engine, call, subscriptionId, permission)

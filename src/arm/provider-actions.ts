@@ -1,7 +1,7 @@
 import type { Json } from '../base/json.ts'
 import { requestContext } from './call.ts'
+import { checkOwnVersion } from './check-version.ts'
 import { splitType, type Engine } from './engine.ts'
-import { armProblems } from './problems.ts'
 import type { Routes } from './routes.ts'
 
 /** Questions to a provider as a whole: `POST /providers/Microsoft.ResourceGraph/resources`. */
@@ -9,9 +9,7 @@ export function addProviderActions(engine: Engine, route: Routes): void {
   for (const action of engine.actions ?? []) {
     const [namespace, name] = splitType(action.type)
     route('POST', `/providers/${namespace}/${name}`, async (call) => {
-      const { apiVersion } = call
-      if (!action.apiVersions.includes(apiVersion))
-        throw armProblems.InvalidApiVersionParameter({ apiVersion, supported: action.apiVersions })
+      checkOwnVersion(call, action.apiVersions)
       const context = requestContext(engine, call, { action: `${action.type}/read`, scope: '/' })
       return { status: 200, body: await action.run((call.body ?? {}) as Json, context) }
     })

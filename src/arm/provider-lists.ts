@@ -2,6 +2,7 @@ import { readFilterClauses } from '../base/filter-clauses.ts'
 import type { Region } from '../base/region.ts'
 import type { ProviderList } from '../resources/provider-list.ts'
 import { getSubscription, param, type Answer, type Call } from './call.ts'
+import { checkVersion } from './check-version.ts'
 import { splitType, type Engine } from './engine.ts'
 import { armProblems } from './problems.ts'
 import type { Routes } from './routes.ts'
@@ -19,12 +20,7 @@ export function addProviderLists(engine: Engine, route: Routes): void {
 async function readList(engine: Engine, call: Call, list: ProviderList): Promise<Answer> {
   const { subscriptionId } = await getSubscription(engine, call)
   const [, type] = splitType(list.type)
-  const locations = engine.regions.all.map((region) => region.name)
-  const { apiVersion } = call
-  if (!list.apiVersions.includes(apiVersion)) {
-    const location = call.params['location'] ?? locations[0] ?? ''
-    throw armProblems.NoRegisteredProviderFound({ location, apiVersion, type, supported: list.apiVersions, locations })
-  }
+  checkVersion(engine, call, type, list.apiVersions, call.params['location'])
   await engine.authorize(call.caller, list.permission, `/subscriptions/${subscriptionId}`)
   const region = call.params['location'] === undefined ? undefined : getRegion(engine, param(call, 'location'))
   const filterRegion = list.filtersByLocation === true ? readFilter(engine, call) : undefined

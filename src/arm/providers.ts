@@ -5,6 +5,7 @@ import { registrationFree } from '../contract/services.ts'
 import { pageResources } from '../resources/resource.rows.ts'
 import type { Subscription } from '../resources/subscription.rows.ts'
 import { getSubscription, param, type Answer, type Call } from './call.ts'
+import { checkOwnVersion } from './check-version.ts'
 import { splitType, type Engine } from './engine.ts'
 import { armProblems } from './problems.ts'
 import { findRegistration, listRegistrations, putRegistration } from './registration.rows.ts'
@@ -106,9 +107,7 @@ async function isInUse(engine: Engine, subscriptionId: string, namespace: string
 }
 
 async function scopeOf(engine: Engine, call: Call, action: string): Promise<Subscription | undefined> {
-  const { apiVersion } = call
-  if (!resourcesApiVersions.some((version) => version === apiVersion))
-    throw armProblems.InvalidApiVersionParameter({ apiVersion, supported: resourcesApiVersions })
+  checkOwnVersion(call, resourcesApiVersions)
   if (call.params['subscriptionId'] === undefined) return undefined
   const subscription = await getSubscription(engine, call)
   // `register/action` is the provider's own right; reading is one over all of them.

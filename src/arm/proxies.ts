@@ -4,6 +4,7 @@ import type { ActionDeclaration } from '../contract/resource-type.ts'
 import type { RequestContext } from '../resources/behaviour.ts'
 import type { ProxyPlace } from '../resources/proxy.ts'
 import { getSubscription, param, requestContext, type Answer, type Call } from './call.ts'
+import { checkVersion } from './check-version.ts'
 import { splitType, type Engine, type Proxy } from './engine.ts'
 import { nextLink, pageByName, readAfterName } from './paging.ts'
 import { armProblems } from './problems.ts'
@@ -63,11 +64,7 @@ async function admit(
   const subscription = type.scope === 'subscription' ? await getSubscription(engine, call) : undefined
   const [namespace, path] = splitType(type.type)
   const location = param(call, 'location')
-  if (versions && !versions.includes(call.apiVersion)) {
-    const locations = engine.regions.all.map(({ name }) => name)
-    const { apiVersion } = call
-    throw armProblems.NoRegisteredProviderFound({ location, apiVersion, type: path, supported: versions, locations })
-  }
+  if (versions) checkVersion(engine, call, path, versions, location)
   const segments = path.split('/').slice(1)
   const names = segments.flatMap((_, index) =>
     call.params[`name${index}`] === undefined ? [] : [param(call, `name${index}`)],

@@ -17,6 +17,7 @@ import {
 } from '../resources/subscription.rows.ts'
 import type { Subscription, SubscriptionAlias } from '../resources/subscription.rows.ts'
 import { getSubscription, param, type Answer, type Call } from './call.ts'
+import { checkOwnVersion } from './check-version.ts'
 import type { Engine } from './engine.ts'
 import { armProblems } from './problems.ts'
 import { subscriptionPath } from './routes.ts'
@@ -41,13 +42,8 @@ export function addSubscriptionManagement(engine: Engine, route: Routes): void {
   route('POST', `${actions}/rename`, (call) => renameSubscription(engine, call))
 }
 
-function checkApiVersion({ apiVersion }: Call): void {
-  const supported: readonly string[] = subscriptionManagementApiVersions
-  if (!supported.includes(apiVersion)) throw armProblems.InvalidApiVersionParameter({ apiVersion, supported })
-}
-
 async function authorizeAlias(engine: Engine, call: Call, verb: 'read' | 'write' | 'delete'): Promise<void> {
-  checkApiVersion(call)
+  checkOwnVersion(call, subscriptionManagementApiVersions)
   await engine.authorize(call.caller, `Microsoft.Subscription/aliases/${verb}`, '/')
 }
 
@@ -183,7 +179,7 @@ async function showAlias(engine: Engine, alias: SubscriptionAlias): Promise<Json
 }
 
 async function changeable(engine: Engine, call: Call, verb: string): Promise<Subscription> {
-  checkApiVersion(call)
+  checkOwnVersion(call, subscriptionManagementApiVersions)
   const subscription = await getSubscription(engine, call)
   const scope = `/subscriptions/${subscription.subscriptionId}`
   await engine.authorize(call.caller, `Microsoft.Subscription/${verb}/action`, scope)

@@ -3,14 +3,14 @@ import type { Region } from '../base/region.ts'
 import { subscriptionsApiVersions } from '../contract/api-versions.ts'
 import { listSubscriptions, type Subscription } from '../resources/subscription.rows.ts'
 import { getSubscription, type Answer, type Call } from './call.ts'
+import { checkOwnVersion } from './check-version.ts'
 import type { Engine } from './engine.ts'
-import { armProblems } from './problems.ts'
 import { sightOf } from './sight.ts'
 
 /** ARM's own addresses above the resource groups. */
 
 export async function readSubscriptions(engine: Engine, call: Call): Promise<Answer> {
-  checkArmApiVersion(call, subscriptionsApiVersions)
+  checkOwnVersion(call, subscriptionsApiVersions)
   const all = await listSubscriptions(engine.db)
   const rights = await engine.rightsOf(call.caller)
   const own = all.filter(
@@ -21,19 +21,19 @@ export async function readSubscriptions(engine: Engine, call: Call): Promise<Ans
 }
 
 export async function readSubscription(engine: Engine, call: Call): Promise<Answer> {
-  checkArmApiVersion(call, subscriptionsApiVersions)
+  checkOwnVersion(call, subscriptionsApiVersions)
   const subscription = await authorizedSubscription(engine, call, 'Microsoft.Resources/subscriptions/read')
   return { status: 200, body: showSubscription(subscription) }
 }
 
 export async function readLocations(engine: Engine, call: Call): Promise<Answer> {
-  checkArmApiVersion(call, subscriptionsApiVersions)
+  checkOwnVersion(call, subscriptionsApiVersions)
   const subscription = await authorizedSubscription(engine, call, 'Microsoft.Resources/subscriptions/locations/read')
   return { status: 200, body: { value: engine.regions.all.map((region) => showRegion(subscription, region)) } }
 }
 
 export async function readTenants(engine: Engine, call: Call): Promise<Answer> {
-  checkArmApiVersion(call, subscriptionsApiVersions)
+  checkOwnVersion(call, subscriptionsApiVersions)
   const found = await engine.listTenantsOf(call.caller)
   const value = found.map(({ tenantId, displayName, defaultDomain, isHome }) => ({
     id: `/tenants/${tenantId}`,
@@ -46,12 +46,6 @@ export async function readTenants(engine: Engine, call: Call): Promise<Answer> {
     tenantType: 'AAD',
   }))
   return { status: 200, body: { value } }
-}
-
-/** Throws InvalidApiVersionParameter. */
-function checkArmApiVersion(call: Call, supported: readonly string[]): void {
-  const { apiVersion } = call
-  if (!supported.includes(apiVersion)) throw armProblems.InvalidApiVersionParameter({ apiVersion, supported })
 }
 
 async function authorizedSubscription(engine: Engine, call: Call, action: string): Promise<Subscription> {

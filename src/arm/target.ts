@@ -6,6 +6,7 @@ import { armPath, resourceProblems } from '../resources/problems.ts'
 import { findResource } from '../resources/resource.rows.ts'
 import type { Resource } from '../resources/resource.ts'
 import { getSubscription, param, type Call } from './call.ts'
+import { checkOwnVersion, checkVersion } from './check-version.ts'
 import { splitType, type Engine } from './engine.ts'
 import { armProblems } from './problems.ts'
 
@@ -109,20 +110,12 @@ export async function getTarget(
 
 /** Throws NoRegisteredProviderFound naming what is supported; ARM's own types answer InvalidApiVersionParameter. */
 export function checkApiVersion(engine: Engine, type: ResourceTypeDeclaration, call: Call): void {
-  const { apiVersion } = call
-  if (type.apiVersions.includes(apiVersion)) return
+  if (type.apiVersions.includes(call.apiVersion)) return
   const [namespace, path] = splitType(type.type)
-  if (namespace.toLowerCase() === 'microsoft.resources')
-    throw armProblems.InvalidApiVersionParameter({ apiVersion, supported: type.apiVersions })
-  const locations = engine.regions.all.map((region) => region.name)
+  if (namespace.toLowerCase() === 'microsoft.resources') return checkOwnVersion(call, type.apiVersions)
   const wanted = bodyLocation(call.body)
-  throw armProblems.NoRegisteredProviderFound({
-    location: (wanted === undefined ? undefined : engine.regions.find(wanted)?.name) ?? wanted ?? locations[0] ?? '',
-    apiVersion,
-    type: path,
-    supported: type.apiVersions,
-    locations,
-  })
+  const location = (wanted === undefined ? undefined : engine.regions.find(wanted)?.name) ?? wanted
+  checkVersion(engine, call, path, type.apiVersions, location)
 }
 
 function bodyLocation(body: unknown): string | undefined {
