@@ -14,6 +14,7 @@ const groups: readonly (readonly [method: string, path: string, group: string | 
   ['POST', `${base}/galleries/a/images/b/versions/c/verify`, undefined],
   ['GET', `${base}/galleries/a/applications/b`, 'GetGalleryApplication'],
   ['GET', `${base}/galleries/a/applications/b/versions`, 'ListGalleryApplicationVersionsInGalleryApplication'],
+  ['PUT', `${base}/galleries/a/inVMAccessControlProfiles/b`, 'CreateUpdateGalleryInVMAccessControlProfile'],
   ['GET', `${base}/galleries/a/scripts/b`, undefined],
   [
     'GET',

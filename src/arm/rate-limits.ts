@@ -35,6 +35,8 @@ const computeGroups: Readonly<Record<string, readonly [in3Min: number, in30Min: 
   DeleteGalleryApplication: [50, 300],
   CreateUpdateGalleryApplicationVersion: [150, 750],
   ListGalleryApplicationVersionsInGalleryApplication: [1_500, 10_000],
+  CreateUpdateGalleryInVMAccessControlProfile: [150, 750],
+  GetGalleryInVMAccessControlProfile: [600, 3_000],
   PostShareGallery: [10, 60],
   ListSoftDeletedResourcesInGallery: [1_500, 10_000],
   GetOperationStatus: [5_000, 15_000],
@@ -174,6 +176,7 @@ const groupNames: Readonly<Record<string, string>> = {
   'galleries/images/versions': 'GalleryImageVersion',
   'galleries/applications': 'GalleryApplication',
   'galleries/applications/versions': 'GalleryApplicationVersion',
+  'galleries/invmaccesscontrolprofiles': 'GalleryInVMAccessControlProfile',
 }
 const listNames: Readonly<Record<string, string>> = {
   Gallery: 'GalleryInResourceGroup',
