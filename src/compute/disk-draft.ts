@@ -107,6 +107,16 @@ async function importOrigin(
   return { facts: { importUri: sourceUri, grants: [] }, state: 'Unattached', sizeBytes: virtualSizeBytes }
 }
 
+async function getSource(
+  { db }: ComputeDependencies,
+  id: string,
+  target: { readonly target: string },
+): Promise<Resource> {
+  const source = await findResource(db, id.toLowerCase())
+  if (source && source.provisioningState !== 'Deleting') return source
+  throw computeProblems.DiskSourceNotFound({ id }, target)
+}
+
 /** A snapshot of another region: its bytes cross in the work, only those that are missing there. */
 async function startedCopyOrigin(
   change: Change,
@@ -127,8 +137,7 @@ async function startedCopyOrigin(
       target,
     )
   await context.authorize(`${snapshotType}/read`, id)
-  const source = await findResource(deps.db, id.toLowerCase())
-  if (!source || source.provisioningState === 'Deleting') throw computeProblems.DiskSourceNotFound({ id }, target)
+  const source = await getSource(deps, id, target)
   const { virtualSizeBytes } = getBytes(source)
   return {
     source,
@@ -190,9 +199,7 @@ async function copyOrigin(
   const type = findDiskType(id)
   if (type === undefined) throw computeProblems.DiskSourceNotFound({ id }, { target: 'disk.creationData' })
   await context.authorize(`${type}/read`, id)
-  const source = await findResource(deps.db, id.toLowerCase())
-  if (!source || source.provisioningState === 'Deleting')
-    throw computeProblems.DiskSourceNotFound({ id }, { target: 'disk.creationData' })
+  const source = await getSource(deps, id, { target: 'disk.creationData' })
   if (source.location !== change.after.location)
     throw computeProblems.InvalidParameterValue(
       {

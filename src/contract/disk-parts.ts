@@ -36,6 +36,16 @@ export const creationData = Type.Object(
   { kept: true },
 )
 
+export const diskClasses = [
+  'Standard_LRS',
+  'Premium_LRS',
+  'StandardSSD_LRS',
+  'UltraSSD_LRS',
+  'Premium_ZRS',
+  'StandardSSD_ZRS',
+  'PremiumV2_LRS',
+] as const
+
 /** How an image's data disks are listed: which there are is settled when it is made. */
 export const imageDataDisks = {
   key: 'lun',

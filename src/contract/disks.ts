@@ -1,6 +1,6 @@
 import { Type, type Static } from 'typebox'
 import { diskApiVersions } from './api-versions.ts'
-import { accessActions, commonDiskMembers, diskAnswers } from './disk-parts.ts'
+import { accessActions, commonDiskMembers, diskAnswers, diskClasses } from './disk-parts.ts'
 import { body, computeErrors, extendedLocation, sku } from './envelope.ts'
 import { diskNameRule } from './names.ts'
 import type { ResourceTypeDeclaration } from './resource-type.ts'
@@ -32,15 +32,7 @@ export const disks: ResourceTypeDeclaration = {
   name: diskNameRule,
   body: body({
     properties: diskProperties,
-    sku: sku([
-      'Standard_LRS',
-      'Premium_LRS',
-      'StandardSSD_LRS',
-      'UltraSSD_LRS',
-      'Premium_ZRS',
-      'StandardSSD_ZRS',
-      'PremiumV2_LRS',
-    ]),
+    sku: sku(diskClasses),
     zones: texts({ createOnly: true }),
     extendedLocation: extendedLocation('2020-09-30'),
     managedBy: text({ readOnly: true }),

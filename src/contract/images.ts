@@ -1,6 +1,6 @@
 import { Type, type Static } from 'typebox'
 import { computeApiVersions } from './api-versions.ts'
-import { imageDataDisks } from './disk-parts.ts'
+import { diskClasses, imageDataDisks } from './disk-parts.ts'
 import { body, computeErrors, extendedLocation } from './envelope.ts'
 import { managedImageNameRule } from './names.ts'
 import type { ResourceTypeDeclaration } from './resource-type.ts'
@@ -18,18 +18,7 @@ const diskMembers = {
   blobUri: text({ createOnly: true }),
   caching: oneOf(['None', 'ReadOnly', 'ReadWrite'], { kept: true, defaults: [{ value: 'None' }] }),
   diskSizeGB: int({ minimum: 1, maximum: 65_536, kept: true, createOnly: true }),
-  storageAccountType: oneOf(
-    [
-      'Standard_LRS',
-      'Premium_LRS',
-      'StandardSSD_LRS',
-      'UltraSSD_LRS',
-      'Premium_ZRS',
-      'StandardSSD_ZRS',
-      'PremiumV2_LRS',
-    ],
-    { kept: true },
-  ),
+  storageAccountType: oneOf(diskClasses, { kept: true }),
   diskEncryptionSet: reference('2019-07-01'),
 }
 
