@@ -31,14 +31,14 @@ export function permissionsBehaviour(parts: AccessParts): ExtensionBehaviour {
     async list({ caller, scope, apiVersion }) {
       const index = await parts.findIndex(caller.tenantId)
       const principals = await principalIdsOf(parts, caller)
-      const roleIds = assignmentsAt(index, scope.key)
-        .filter((one) => principals.has(one.principalId))
-        .map((one) => one.roleId)
-      const value = [...new Set(roleIds)].flatMap((roleId) => {
+      const held = assignmentsAt(index, scope.key).filter((one) => principals.has(one.principalId))
+      const once = new Map(held.map((one) => [`${one.roleId} ${one.condition?.text ?? ''}`, one]))
+      const value = [...once.values()].flatMap(({ roleId, condition }) => {
         const role = index.roles.get(roleId)
         const shown = role && showRole(role, { scope, apiVersion })['properties']
         const blocks = isJsonObject(shown) ? shown['permissions'] : undefined
-        return Array.isArray(blocks) ? (blocks as readonly Json[]) : []
+        const when = condition ? { condition: condition.text, conditionVersion: '2.0' } : {}
+        return Array.isArray(blocks) ? blocks.filter(isJsonObject).map((block): Json => ({ ...block, ...when })) : []
       })
       return { kind: 'shown', body: { value } }
     },

@@ -71,7 +71,7 @@ function vaultOfDisk(disk: Resource | undefined): string | undefined {
 }
 
 function checkWords({ encryption, securityProfile }: Pick<DiskProperties, 'encryption' | 'securityProfile'>): void {
-  const { type, diskEncryptionSetId = '' } = encryption ?? {}
+  const { type = '', diskEncryptionSetId = '' } = encryption ?? {}
   const target = { target: 'disk.encryption.type' }
   if (type === customerKey && diskEncryptionSetId === '')
     throw computeProblems.RequiredParameterMissing(
@@ -83,7 +83,7 @@ function checkWords({ encryption, securityProfile }: Pick<DiskProperties, 'encry
       { parameter: 'disk.encryption.type', reason: `A disk encryption set goes with '${customerKey}'.` },
       target,
     )
-  if (type !== undefined && type !== platformKey && type !== customerKey)
+  if (type !== '' && type !== platformKey && type !== customerKey)
     throw computeProblems.EncryptionNotKept(
       { what: `The encryption type '${type}'`, instead: `Use '${customerKey}', or leave 'encryption' out.` },
       target,

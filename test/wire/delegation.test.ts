@@ -46,6 +46,12 @@ suite('delegation with constraints', () => {
     assert.equal(made.status, 201, JSON.stringify(made.body))
     const shown = made.body.properties as { condition?: string; conditionVersion?: string }
     assert.deepEqual([shown.condition, shown.conditionVersion], [condition, '2.0'])
+    const permissions = at('').replace('roleAssignments/', 'permissions')
+    const { value } = (await dora.arm.call('GET', permissions)).body as { value?: { condition?: string }[] }
+    assert.deepEqual(
+      value?.map((block) => block.condition),
+      [condition],
+    )
     const give = (who: string, roleId: string, name: string = randomUUID()) =>
       dora.arm.call('PUT', at(name), body(who, roleId))
     const given = randomUUID()
