@@ -62,14 +62,14 @@ export function versionErrorPath(path: readonly string[], apiVersion = storagePr
 /** Rewrites the source of the OS disk and of every data disk; undefined takes it away. */
 function mapDiskSources(
   properties: JsonObject,
-  rewrite: (source: JsonObject | undefined) => JsonObject | undefined,
+  rewrite: (source: JsonObject | undefined, isOsDisk: boolean) => JsonObject | undefined,
 ): JsonObject {
   const { storageProfile } = properties
   if (!isJsonObject(storageProfile)) return properties
-  const mapDisk = (disk: Json): Json => {
+  const mapDisk = (disk: Json, isOsDisk: boolean): Json => {
     if (!isJsonObject(disk)) return disk
     const { source, ...rest } = disk
-    const next = rewrite(isJsonObject(source) ? source : undefined)
+    const next = rewrite(isJsonObject(source) ? source : undefined, isOsDisk)
     // PATCH: null takes the member away.
     if (source === null) return disk
     return next === undefined ? rest : { ...rest, source: next }
@@ -79,8 +79,10 @@ function mapDiskSources(
     ...properties,
     storageProfile: {
       ...storageProfile,
-      ...(osDiskImage === undefined ? {} : { osDiskImage: mapDisk(osDiskImage) }),
-      ...(Array.isArray(dataDiskImages) ? { dataDiskImages: dataDiskImages.map((disk: Json) => mapDisk(disk)) } : {}),
+      ...(osDiskImage === undefined ? {} : { osDiskImage: mapDisk(osDiskImage, true) }),
+      ...(Array.isArray(dataDiskImages)
+        ? { dataDiskImages: dataDiskImages.map((disk: Json) => mapDisk(disk, false)) }
+        : {}),
     },
   }
 }
@@ -102,8 +104,10 @@ export function upgradeVersion(_apiVersion: string, properties: JsonObject): Jso
 export function downgradeVersion(apiVersion: string, properties: JsonObject): JsonObject {
   if (apiVersion < storageProfileSince) return withManagedImage(properties)
   if (apiVersion < uriSince) return properties
-  // Disks of a whole image have an empty source since there is an object for it (behaviour.md B16).
-  if (apiVersion >= storageAccountIdSince) return mapDiskSources(properties, (source) => source ?? {})
+  // Of a whole image the OS disk has an empty source, its data disks have none (recorded: azure-cli,
+  // test_image_version_create_for_diff_source).
+  if (apiVersion >= storageAccountIdSince)
+    return mapDiskSources(properties, (source, isOsDisk) => source ?? (isOsDisk ? {} : undefined))
   return mapDiskSources(properties, (source) => {
     const { storageAccountId, ...rest } = source ?? {}
     return storageAccountId === undefined || source?.['id'] !== undefined ? source : { ...rest, id: storageAccountId }

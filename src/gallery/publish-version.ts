@@ -320,7 +320,9 @@ function withDiskSizes(properties: JsonObject, replicas: readonly Replica[]): Js
   const osDiskImage = { hostCaching: 'ReadWrite', ...profile.osDiskImage, sizeInGB: sizeInGB(osDiskLun) }
   const dataDiskImages = luns.map((lun) => {
     const known = (profile.dataDiskImages ?? []).find((image) => image.lun === lun)
-    return { hostCaching: 'None', ...known, lun, sizeInGB: sizeInGB(lun) }
+    // Recorded: azure-cli, test_gallery_image_version_vhd and test_image_version_create_for_diff_source.
+    const hostCaching = known?.source === undefined ? 'None' : 'ReadOnly'
+    return { hostCaching, ...known, lun, sizeInGB: sizeInGB(lun) }
   })
   return {
     ...properties,

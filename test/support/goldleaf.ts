@@ -175,7 +175,11 @@ export interface ArmProperties {
   }
   readonly storageProfile?: {
     readonly osDiskImage?: { readonly sizeInGB?: number; readonly hostCaching?: string }
-    readonly dataDiskImages?: readonly { readonly lun: number; readonly sizeInGB?: number }[]
+    readonly dataDiskImages?: readonly {
+      readonly lun: number
+      readonly sizeInGB?: number
+      readonly hostCaching?: string
+    }[]
     readonly imageReference?: { readonly id?: string; readonly exactVersion?: string }
   }
   readonly replicationStatus?: {

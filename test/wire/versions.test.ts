@@ -286,14 +286,19 @@ suite('image versions on the wire', () => {
       properties: {
         storageProfile: {
           osDiskImage: { source: { uri: dynamic, storageAccountId: storageAccount } },
-          dataDiskImages: [
-            { lun: 7, hostCaching: 'readonly', source: { uri: data, storageAccountId: storageAccount } },
-          ],
+          dataDiskImages: [{ lun: 7, source: { uri: data, storageAccountId: storageAccount } }],
         },
         publishingProfile: { targetRegions: targets('westeurope', 'eastus') },
       },
     })
     const shown = await get('copies/versions/2.0.0')
+    assert.equal(shown.storageProfile?.dataDiskImages?.[0]?.hostCaching, 'ReadOnly', 'as recorded')
+    await wire.arm.must('PUT', at('copies/versions/2.0.1'), {
+      location: 'westeurope',
+      properties: { storageProfile: { source: { id: wire.id('galleries/g/images/copies/versions/2.0.0') } } },
+    })
+    const whole = (await get('copies/versions/2.0.1')).storageProfile
+    assert.deepEqual(whole?.dataDiskImages, [{ lun: 7, hostCaching: 'None', sizeInGB: 1 }])
     assert.equal(shown.storageProfile?.dataDiskImages?.[0]?.lun, 7)
     assert.equal(shown.storageProfile?.dataDiskImages?.[0]?.sizeInGB, 1)
     for (const [lun, wanted] of [
