@@ -1,6 +1,7 @@
 import { azSuite } from './az-suite.ts'
 
-azSuite('az 2.45.0 (Debian 12)', 'az-2.45', {
+azSuite('Debian 12', 'az-2.45', {
+  version: '2.45.0',
   authority: 'adfs',
   certificateOption: '-p',
   isGenerated: false,

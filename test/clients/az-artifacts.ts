@@ -102,7 +102,7 @@ function walkPackages({ az, step, packageUri, takes, installation }: AzWalk): vo
     await az().run(...ofVersion('delete', ...application, '--name', '1.0.1', '--yes'))
   })
   step('sig gallery-application version wait', () =>
-    reaches(az, 'sig gallery-application version wait', undefined, ...version, '--expand', 'ReplicationStatus'),
+    reaches(az, 'sig gallery-application version wait', ...version, '--expand', 'ReplicationStatus'),
   )
   step('sig gallery-application version update', async () => {
     // The older one makes the list itself, of the one region that it is given.

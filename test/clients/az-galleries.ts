@@ -138,7 +138,7 @@ export function walkDefinitions({ az, step, takes }: AzWalk): void {
   )
   step('sig image-definition wait', async () => {
     if (!takes('sig image-definition wait', '--created')) return 'this az has no such command'
-    await reaches(az, 'sig image-definition wait', undefined, ...image)
+    await reaches(az, 'sig image-definition wait', ...image)
     return undefined
   })
 }
@@ -166,13 +166,7 @@ export function walkDeletion({ az, step, takes }: AzWalk): void {
   })
   step('sig delete --no-wait, then wait --deleted', async () => {
     if (!takes('sig delete', '--no-wait')) return void (await az().run('sig', 'delete', ...gallery))
-    await reaches(
-      az,
-      'sig wait',
-      undefined,
-      ...gallery,
-      ...words('--expand SharingProfile/Groups --select Permissions'),
-    )
+    await reaches(az, 'sig wait', ...gallery, ...words('--expand SharingProfile/Groups --select Permissions'))
     await az().run('sig', 'delete', ...gallery, '--no-wait')
     return void (await az().run(...words('sig wait --deleted --interval 1'), ...gallery))
   })

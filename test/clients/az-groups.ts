@@ -31,7 +31,7 @@ export function walkGroups({ az, step, server }: AzWalk): void {
     assert.deepEqual(await tags('--force-string', '--set', 'tags.n=1'), { a: 'b', c: 'd', n: '1' })
     assert.deepEqual(await tags('--tags', 'a=b', 'c=d'), { a: 'b', c: 'd' })
   })
-  step('group wait', () => reaches(az, 'group wait -n az', 'properties.provisioningState'))
+  step('group wait', () => reaches(az, 'group wait -n az'))
   step('group lock create, list, show, update, delete', async () => {
     const lock = words('-n azlock -g azmanaged')
     const made = await az().run('group', 'lock', 'create', ...lock, ...words('-t CanNotDelete --notes why'))
@@ -54,14 +54,17 @@ export function walkGroups({ az, step, server }: AzWalk): void {
 }
 
 /** A wait command, with each of its conditions that what is there fulfils. */
-export async function reaches(
-  az: AzWalk['az'],
-  command: string,
-  state = 'provisioningState',
-  ...more: readonly string[]
-): Promise<void> {
-  const every = ['--interval', '1', '--timeout', '60']
-  const custom = ['--custom', `${state}=='Succeeded'`]
-  for (const condition of [['--created', '--updated'], custom, ['--exists']])
-    await az().run(...words(command), ...more, ...condition, ...every)
+export async function reaches(az: AzWalk['az'], command: string, ...of: readonly string[]): Promise<void> {
+  // The one az looks at the resource as it is on the wire, the other at what it shows.
+  const custom = ['--custom', "provisioningState=='Succeeded' || properties.provisioningState=='Succeeded'"]
+  for (const condition of [['--created', '--updated'], custom, ['--exists']]) {
+    const { code, stdout, stderr } = await az().attempt(
+      ...words(command),
+      ...of,
+      ...condition,
+      ...words('--interval 1 --timeout 30'),
+    )
+    // When its time is over the newer az exits with 0, and says so where others print what they found.
+    assert.deepEqual([code, stdout], [0, ''], `${command} ${condition.join(' ')}: ${stderr}`)
+  }
 }

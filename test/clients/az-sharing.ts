@@ -45,7 +45,7 @@ export function walkDirectSharing(walk: AzWalk): void {
     const shown = takes('sig share wait', '--select')
       ? words('--expand SharingProfile/Groups --select Permissions')
       : []
-    await reaches(az, 'sig share wait', undefined, ...gallery, ...shown)
+    await reaches(az, 'sig share wait', ...gallery, ...shown)
   })
   step('sig list-shared', async () => {
     const [only] = await az().run('sig', 'list-shared', ...place)
@@ -249,7 +249,7 @@ export function walkCommunity(walk: AzWalk): void {
     const later = words('-g az -r azlater')
     const asked = takes('sig create', '--no-wait') ? ['--no-wait'] : []
     await az().run('sig', 'create', ...later, '--permissions', 'Community', ...info, ...asked)
-    await reaches(az, 'sig share wait', undefined, ...later)
+    await reaches(az, 'sig share wait', ...later)
     const type = takes('sig share enable-community', '--op-type') ? ['--op-type', 'EnableCommunity'] : []
     await az().run('sig', 'share', 'enable-community', ...later, '--no-wait', ...type)
     await az().run(...words('sig share wait --updated --interval 1'), ...later)

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -30,8 +31,8 @@ const regions = [
 ]
 
 /** The walk that every az is taken through, against a server of its own. */
-export function azSuite(client: string, slug: string, installation: AzInstallation): void {
-  clientSuite(client, slug, (step) => {
+export function azSuite(home: string, slug: string, installation: AzInstallation): void {
+  clientSuite(`az ${installation.version} (${home})`, slug, (step) => {
     let folder: string
     let server: RunningGoldleaf
     let az: Az
@@ -42,6 +43,8 @@ export function azSuite(client: string, slug: string, installation: AzInstallati
       await writeFile(config, JSON.stringify({ regions }))
       server = await startGoldleaf({ args: ['--config', config] })
       az = await openAz(installation, server)
+      const { 'azure-cli': version } = await az.run('version')
+      assert.equal(version, installation.version, 'the tables would name another az than the one that ran')
       options = await az.options(...coveredGroups)
     })
     after(async () => {

@@ -209,7 +209,7 @@ function walkChanges({ az, step, installation }: AzWalk): void {
     return undefined
   })
   step('sig image-version wait', () =>
-    reaches(az, 'sig image-version wait', undefined, ...version('1.1.0'), '--expand', 'ReplicationStatus'),
+    reaches(az, 'sig image-version wait', ...version('1.1.0'), '--expand', 'ReplicationStatus'),
   )
 }
 

@@ -8,6 +8,7 @@ import type { RunningGoldleaf } from '../support/goldleaf.ts'
 
 /** One installed az: Debian's own on this system, or another in a chroot. */
 export interface AzInstallation {
+  readonly version: string
   /** Root folder of a chroot that has it; undefined: this system. */
   readonly chroot?: string
   /** What its authority is: 2.45 can only be told not to ask the public cloud by the ADFS form (CLIENTS.md). */
