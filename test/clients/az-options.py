@@ -1,7 +1,8 @@
-"""What this az's own parser takes: prints {command: [the names of an option, ...]} of the command groups named."""
+"""What this az's own parser takes: prints [command, [the names of an option, ...]], a line a command, of the groups named."""
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 
@@ -32,21 +33,29 @@ def options_of(parser, command):
     return [one.option_strings for one in parser._actions if one.option_strings and one.help != argparse.SUPPRESS]
 
 
-cli = get_default_cli()
-# az builds the parser of one command at a time, and only when it is about to run it.
-cli.register_event(EVENT_INVOKER_CMD_TBL_LOADED, stop)
-if sys.argv[1] == "--names":
-    print(json.dumps(sorted(invoker().commands_loader.load_command_table(None))))
-    sys.exit()
-# In a process of its own: a table with everything in it has options that a command alone does not have.
-names = json.loads(subprocess.run([sys.executable, __file__, "--names"], check=True, capture_output=True).stdout)
-found = {}
-for command in names:
-    if command.split()[0] not in sys.argv[1:]:
-        continue
+def print_options(command):
     try:
-        cli.data["command"] = None
         invoker().execute([*command.split(), "--help"])
     except Parsed as parsed:
-        found[command] = options_of(parsed.args[0], command)
-print(json.dumps(found))
+        print(json.dumps([command, options_of(parsed.args[0], command)]), flush=True)
+
+
+def aside(run):
+    """In a process of its own: what one command loads leaves traces in the options of the next."""
+    child = os.fork()
+    if child == 0:
+        run()
+        os._exit(0)
+    os.waitpid(child, 0)
+
+
+cli = get_default_cli()
+if sys.argv[1] == "--names":
+    print(json.dumps(sorted(invoker().commands_loader.load_command_table(None))))
+else:
+    # az builds the parser of one command at a time, and only when it is about to run it.
+    cli.register_event(EVENT_INVOKER_CMD_TBL_LOADED, stop)
+    listed = subprocess.run([sys.executable, __file__, "--names"], check=True, capture_output=True)
+    for name in json.loads(listed.stdout):
+        if name.split()[0] in sys.argv[1:]:
+            aside(lambda: print_options(name))

@@ -51,7 +51,7 @@ export interface Az extends AsyncDisposable {
 // oxlint-disable-next-line typescript/no-explicit-any -- az's answers have the shape of the whole of Azure
 export type AzDocument = any
 
-const timeoutMs = 120_000
+const timeoutMs = 300_000
 
 /** How az is told of a cloud: every address in a file, or the one from which it finds the others. */
 export type Registration = 'file' | 'address'
@@ -120,9 +120,10 @@ export async function openAz(
     },
     async options(...groups) {
       const script = await az.file('options.py', await readFile(join(import.meta.dirname, 'az-options.py'), 'utf8'))
-      const { code, json, stderr } = await execute('/usr/bin/python3', [script, ...groups])
+      const { code, stdout, stderr } = await execute('/usr/bin/python3', [script, ...groups])
       assert.equal(code, 0, stderr)
-      return json as Record<string, string[][]>
+      const lines = stdout.split('\n').filter((line) => line !== '')
+      return Object.fromEntries(lines.map((line) => JSON.parse(line) as [string, string[][]]))
     },
     async file(name, text) {
       await writeFile(join(inside, name), text)
