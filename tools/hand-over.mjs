@@ -1,6 +1,6 @@
 // @ts-check
 // Brings node_modules into step with the lockfile, which also brings the Node 26 that everything else needs (a locked
-// dependency, no download of ours), and hands over to it. Runs on a stock Node (>= 20).
+// dependency, no download of ours), and hands over to it. Runs on a stock Node (>= 18: Debian 12 has that).
 import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, lstatSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
