@@ -49,6 +49,9 @@ function installDependencies() {
       "npm could not install the packages; its own message is above. Check the network and npm's registry " +
         "('npm ping' asks it), then start again.",
     )
+  // Debian 12's npm (9.2) makes no link to a program that is called like the one it runs on.
+  const own = join('..', `node-linux-${process.arch}`, 'bin', 'node')
+  if (!existsSync(node) && existsSync(join(modules, '.bin', own))) symlinkSync(own, node)
   if (!existsSync(node))
     fail(`there is no Node 26 for ${process.platform}-${process.arch} here: Linux on x64 or arm64 is needed.`)
   writeFileSync(stampFile, stamp)
