@@ -141,6 +141,18 @@ watch_disks() {
     now=$(disks)
     [ "$now" = "$1" ] || echo "goldleaf-guest disks now:$now"
     set -- "$now"
+    mark=$(apps_mark)
+    if [ -n "$mark" ] && [ "$mark" != "$apps" ]; then run_apps; fi
+  done
+}
+apps_disk() { for d in /sys/block/vd*; do [ "$(cat $d/serial 2>/dev/null)" = goldleaf-apps ] && echo /dev/$(basename $d); done; }
+apps_mark() { for d in $(apps_disk); do head -c 512 $d | md5sum; done; }
+run_apps() {
+  apps=$(apps_mark)
+  for d in $(apps_disk); do
+    mount -t vfat -o ro,iocharset=ascii $d /apps || mount -t vfat -o ro $d /apps
+    GOLDLEAF_APPS=/disk/apps sh /apps/install.sh
+    umount /apps
   done
 }
 tries=0
@@ -155,17 +167,12 @@ if mount -t vfat -o sync,iocharset=ascii $disk /disk || mount -t vfat -o sync $d
   echo "goldleaf-guest boot $boots"
   seen=$(disks)
   echo "goldleaf-guest disks:$seen"
-  watch_disks "$seen" &
   if [ -d /sys/class/net/eth0 ]; then
     ifconfig eth0 up
     udhcpc -i eth0 -n -q -t 5 -T 1 -s /etc/dhcp.sh >/dev/null 2>&1 || ifconfig eth0 169.254.0.16 netmask 255.255.0.0 up
   fi
-  for d in /sys/block/vd*; do
-    [ "$(cat $d/serial 2>/dev/null)" = goldleaf-apps ] || continue
-    mount -t vfat -o ro,iocharset=ascii /dev/$(basename $d) /apps || mount -t vfat -o ro /dev/$(basename $d) /apps
-    GOLDLEAF_APPS=/disk/apps sh /apps/install.sh
-    umount /apps
-  done
+  run_apps
+  watch_disks "$seen" &
   if [ -f /disk/ASK.TXT ] && [ -d /sys/class/net/eth0 ]; then
     asked=
     while read address; do

@@ -17,8 +17,13 @@ interface Content {
 
 /** Names the drive by what is on it: another choice of applications is another file. */
 export function driveName(applications: readonly VmApplication[]): string {
-  const digest = createHash('sha256').update(JSON.stringify([applications, installScript]))
-  return `applications-${digest.digest('hex').slice(0, 16)}.img`
+  return `applications-${digestOf(applications).toString('hex').slice(0, 16)}.img`
+}
+
+function digestOf(applications: readonly VmApplication[]): Buffer {
+  return createHash('sha256')
+    .update(JSON.stringify([applications, installScript]))
+    .digest()
 }
 
 /** Writes the drive, durable once resolved, whole or not at all. Every byte of a package is verified by its store. */
@@ -31,6 +36,8 @@ export async function writeDrive(
   const layout = planDrive(
     'GL-APPS',
     contents.map(({ name, from }) => ({ name, sizeBytes: sizeOf(from) })),
+    // A guest sees by it that the drive is another.
+    digestOf(applications).readUInt32LE(0),
   )
   const partial = `${path}.partial`
   const file = await open(partial, 'w', 0o600)

@@ -143,20 +143,34 @@ exit $failed
 `
 
 /**
- * What cloud-init writes into a generalised guest (vendor data): at every boot the drive's program is run, where there is
- * a drive.
+ * What cloud-init writes into a generalised guest (vendor data): the drive's program is run at every boot, and whenever
+ * another drive takes its place while the guest runs.
  */
 export const perBootScript = {
   path: '/var/lib/cloud/scripts/per-boot/goldleaf-apps.sh',
   permissions: '0755',
   content: `#!/bin/sh
 drive=/dev/disk/by-id/virtio-goldleaf-apps
-if [ ! -e $drive ]; then exit 0; fi
-mkdir -p /run/goldleaf-apps
-mount -o ro $drive /run/goldleaf-apps || exit 1
-sh /run/goldleaf-apps/install.sh
+mark() { head -c 512 $drive 2>/dev/null | md5sum; }
+run_drive() {
+  [ -e $drive ] || return 0
+  mkdir -p /run/goldleaf-apps
+  mount -o ro $drive /run/goldleaf-apps || return 1
+  sh /run/goldleaf-apps/install.sh
+  code=$?
+  umount /run/goldleaf-apps
+  return $code
+}
+follow() {
+  while sleep 5; do
+    now=$(mark)
+    if [ "$now" != "$seen" ]; then seen=$now; run_drive; fi
+  done
+}
+seen=$(mark)
+run_drive
 code=$?
-umount /run/goldleaf-apps
+follow </dev/null >/dev/console 2>&1 &
 exit $code
 `,
 }

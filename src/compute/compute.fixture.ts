@@ -73,9 +73,10 @@ export function fakeProvider(): FakeProvider {
     },
     stop: async (vmKey) => end(vmKey, 'asked'),
     state: (vmKey) => (running.has(vmKey) ? 'running' : 'stopped'),
+    replaceApplications: async () => void plugged.push('os'),
     plug: async (_vmKey, disk) => void plugged.push(disk.lun),
     async unplug(_vmKey, lun) {
-      if (busy.has(lun)) throw computeProblems.DiskNotReleased({ lun, seconds: 1 })
+      if (busy.has(lun)) throw computeProblems.DiskNotReleased({ lun: String(lun), seconds: 1 })
       plugged.push(-1 - lun)
     },
     whilePaused: (_vmKey, work) => work(),

@@ -10,6 +10,7 @@ import { findImageFacts, imageType } from './image-facts.ts'
 import { imageWorkflows } from './image-workflows.ts'
 import { imagesBehaviour, isManagedImageId, resolveManagedImage } from './images.ts'
 import { openMachineRunner } from './machine-runner.ts'
+import { upgradeApplications } from './upgrade-applications.ts'
 import { rootsOf } from './vm-applications.ts'
 import { virtualMachinesBehaviour } from './virtual-machines.ts'
 import { findVmFacts } from './vm-facts.ts'
@@ -21,6 +22,8 @@ export interface Compute extends AsyncDisposable {
   readonly workflows: readonly Workflow[]
   /** Starts, in the background, the machines that should run. Call once, when the work engine runs. */
   startMachines(): Promise<void>
+  /** Looks for newer versions of applications that machines want upgraded; from a schedule. */
+  upgradeApplications(signal: AbortSignal): Promise<void>
   /** Stored disks that machines, disks and snapshots need: a sweep must keep them. */
   liveRoots(): Promise<LiveRoot[]>
   /** What a disk or snapshot is as a source (the gallery's `SourceFinder`). Throws DiskNotReady. */
@@ -53,6 +56,7 @@ export async function createCompute(given: ComputeDependencies): Promise<Compute
     ],
     workflows: [...vmWorkflows(deps, runner), ...diskWorkflows(deps, runner), ...imageWorkflows(deps, runner)],
     startMachines: () => startWantedMachines(deps, runner),
+    upgradeApplications: (signal) => upgradeApplications(deps, runner, signal),
     liveRoots: () => listLiveRoots(deps),
     findDisk: (id) => findDiskSource(id, deps),
     holdDisk: (id, signal) => holdDiskSource(id, deps, runner, signal),

@@ -26,8 +26,11 @@ const fewestClusters = 65_600
 const entryBytes = 32
 const endOfChain = 0x0fffffff
 
-/** `label`: up to 11 capitals, digits, `-` and `_`. Throws on a name or size that FAT32 cannot hold: ours, not a client's. */
-export function planDrive(label: string, files: readonly DriveFile[]): DriveLayout {
+/**
+ * `label`: up to 11 capitals, digits, `-` and `_`; `volumeId`: 32 bits in the first sector, by which drives are told apart.
+ * Throws on a name or size that FAT32 cannot hold: ours, not a client's.
+ */
+export function planDrive(label: string, files: readonly DriveFile[], volumeId = 0x601d1eaf): DriveLayout {
   checkFiles(label, files)
   const rootClusters = clustersOf((1 + 2 * files.length) * entryBytes)
   const chains: { readonly first: number; readonly clusters: number }[] = [
@@ -44,7 +47,7 @@ export function planDrive(label: string, files: readonly DriveFile[]): DriveLayo
   const dataOffset = (reservedSectors + 2 * fatSectors) * sectorBytes
   const offsetOf = (cluster: number): number => dataOffset + (cluster - rootCluster) * clusterBytes
   const sizeBytes = dataOffset + clusterCount * clusterBytes
-  const boot = bootSector(label, sizeBytes / sectorBytes, fatSectors)
+  const boot = bootSector(label, sizeBytes / sectorBytes, fatSectors, volumeId)
   const fat = allocationTable(chains, next)
   const folder = rootFolder(
     label,
@@ -74,7 +77,7 @@ function checkFiles(label: string, files: readonly DriveFile[]): void {
     if (!/^[a-z0-9][a-z0-9._-]{0,12}$/i.test(name) || sizeBytes >= 2 ** 32) throw new Error(`'${name}' does not fit`)
 }
 
-function bootSector(label: string, sectors: number, fatSectors: number): Buffer {
+function bootSector(label: string, sectors: number, fatSectors: number, volumeId: number): Buffer {
   const sector = Buffer.alloc(sectorBytes)
   sector.set([0xeb, 0x58, 0x90])
   sector.write('GOLDLEAF', 3, 'latin1')
@@ -91,7 +94,7 @@ function bootSector(label: string, sectors: number, fatSectors: number): Buffer 
   sector.writeUInt16LE(1, 48)
   sector.writeUInt16LE(6, 50)
   sector.set([0x80, 0, 0x29], 64)
-  sector.writeUInt32LE(0x601d1eaf, 67)
+  sector.writeUInt32LE(volumeId, 67)
   sector.write(label.padEnd(11), 71, 'latin1')
   sector.write('FAT32   ', 82, 'latin1')
   sector.set([0x55, 0xaa], 510)

@@ -9,6 +9,8 @@ import type { VmDiskFacts, VmFacts } from './vm-facts.ts'
 export interface Links {
   /** Those that it starts with. */
   readonly disks: readonly VmDisk[]
+  /** Of the drive that it has now. */
+  applicationsPath: string | undefined
   has(overlayPath: string): boolean
   /** Closes every data disk that is not among these, each after `unplug` has taken it from the machine. */
   closeOthers(disks: readonly VmDiskFacts[], unplug: (lun: number) => Promise<void>): Promise<void>
@@ -41,6 +43,7 @@ export async function openLinks({ vmId, disks }: VmFacts, deps: LinkDependencies
   const kept = held.move()
   return {
     disks: all,
+    applicationsPath: undefined,
     has: (overlayPath) => open.has(overlayPath),
     async closeOthers(wanted, unplug) {
       const kept = new Set(wanted.map((disk) => deps.overlayOf(vmId, disk)))

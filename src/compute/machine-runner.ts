@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { Problem } from '../base/problem.ts'
-import { replaceFile, syncFolder, writeFully } from '../blocks/replace-file.ts'
 import type { ComputeDependencies } from './dependencies.ts'
 import { prepareDrive } from './vm-drive.ts'
 import { chooseFirmware, firmwareProbeBytes } from './firmware.ts'
@@ -27,6 +26,8 @@ export interface MachineRunner extends AsyncDisposable {
   stop(vmId: string, how: 'graceful' | 'forced'): Promise<void>
   /** Takes every other data disk out of a running machine. Throws DiskNotReleased. */
   unplugOthers(facts: VmFacts): Promise<void>
+  /** Gives a running machine the drive with its applications, if it has another. Throws DiskNotReleased. */
+  deliver(facts: VmFacts): Promise<void>
   /** Puts the data disks into a running machine that it does not have yet. Throws DiskNotPlugged. */
   plugMissing(facts: VmFacts): Promise<void>
   /**
@@ -67,9 +68,8 @@ export async function openMachineRunner(deps: RunnerDependencies): Promise<Machi
   const running = new Map<string, Links>()
   const inTurn = turns()
   const listeners: ((exit: VmExit) => void)[] = []
-  const { homeOf, overlayOf, makeOverlays, dropOverlays, findSerialLog } = overlayFiles(machinesFolder)
-  const seedOf = (vmId: string): string => join(homeOf(vmId), 'seed.iso')
-  const readOnly = (facts: VmFacts) => prepareReadOnly(facts, homeOf(facts.vmId), seedOf(facts.vmId), deps)
+  const machineFiles = overlayFiles(machinesFolder)
+  const { homeOf, seedOf, overlayOf, makeOverlays, makeSeed, dropOverlays, dropHome, findSerialLog } = machineFiles
 
   provider.onExit((exit) => {
     const links = running.get(exit.vmKey)
@@ -87,7 +87,11 @@ export async function openMachineRunner(deps: RunnerDependencies): Promise<Machi
     try {
       const firmware = await firmwareOf(facts, deps)
       const serveNetwork = deps.serveNetwork && ((cable: Duplex) => deps.serveNetwork?.(vmId, cable))
-      const files = { ...(await readOnly(facts)), serialLogPath: join(homeOf(vmId), 'serial.log') }
+      const files = {
+        ...(await prepareReadOnly(facts, homeOf(vmId), seedOf(vmId), deps)),
+        serialLogPath: join(homeOf(vmId), 'serial.log'),
+      }
+      links.applicationsPath = files.applicationsPath
       await provider.start({ vmKey: vmId, ...size, firmware, disks: links.disks, ...files, serveNetwork })
     } catch (error) {
       running.delete(vmId)
@@ -103,10 +107,7 @@ export async function openMachineRunner(deps: RunnerDependencies): Promise<Machi
       await makeOverlays(facts)
     },
     prepareOverlays: makeOverlays,
-    async prepareSeed(vmId, seed) {
-      const path = seedOf(vmId)
-      if (seed && !(await exists(path))) await replaceFile(path, (handle) => writeFully(handle, seed, 0))
-    },
+    prepareSeed: makeSeed,
     start: (facts, size, isWanted) =>
       inTurn(facts.vmId, async () => {
         if (isWanted === undefined || (await isWanted())) await startNow(facts, size)
@@ -118,6 +119,7 @@ export async function openMachineRunner(deps: RunnerDependencies): Promise<Machi
       ),
     plugMissing: ({ vmId, disks }) =>
       inTurn(vmId, async () => running.get(vmId)?.openMissing(disks, (disk) => provider.plug(vmId, disk))),
+    deliver: (facts) => inTurn(facts.vmId, () => swapDrive(running.get(facts.vmId), facts, homeOf(facts.vmId), deps)),
     withFrozenOverlays: (facts, disks, work) => {
       const { vmId } = facts
       const layers = disks.map((disk): Layer => ({ disk, path: overlayOf(vmId, disk) }))
@@ -128,8 +130,7 @@ export async function openMachineRunner(deps: RunnerDependencies): Promise<Machi
     erase: (vmId) =>
       inTurn(vmId, async () => {
         await provider.stop(vmId, 'forced')
-        await rm(homeOf(vmId), { recursive: true, force: true })
-        await syncFolder(machinesFolder)
+        await dropHome(vmId)
       }),
     state: (vmId) => provider.state(vmId),
     findSerialLog,
@@ -151,6 +152,19 @@ async function prepareReadOnly(
 ): Promise<Pick<VmSpec, 'seedIsoPath' | 'applicationsPath'>> {
   const seedIsoPath = (await exists(seed)) ? seed : undefined
   return { seedIsoPath, applicationsPath: await prepareDrive(facts, home, stores) }
+}
+
+/** Where the machine has another drive than it should. */
+async function swapDrive(
+  links: Links | undefined,
+  facts: VmFacts,
+  home: string,
+  { stores, provider, limits }: RunnerDependencies,
+): Promise<void> {
+  const path = links && (await prepareDrive(facts, home, stores))
+  if (!links || path === undefined || links.applicationsPath === path) return
+  await provider.replaceApplications(facts.vmId, path, limits.detachTimeoutMs)
+  links.applicationsPath = path
 }
 
 /** Reads the start of the image's OS disk where the choice hangs on it. */

@@ -1,7 +1,7 @@
 import { access, constants, copyFile, mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { randomUuid } from '../base/random.ts'
-import { syncFolder } from '../blocks/replace-file.ts'
+import { replaceFile, syncFolder, writeFully } from '../blocks/replace-file.ts'
 import { emptyQcow2Overlay } from '../blocks/write-disk-image.ts'
 import type { HypervisorProvider } from './provider.ts'
 import type { VmDiskFacts, VmFacts } from './vm-facts.ts'
@@ -15,10 +15,16 @@ export interface Layer {
 /** Where the files of machines are: a folder each, named by an id of ours. */
 export function overlayFiles(machinesFolder: string) {
   const homeOf = (vmId: string): string => join(machinesFolder, checkVmId(vmId))
+  const seedOf = (vmId: string): string => join(homeOf(vmId), 'seed.iso')
   const overlayOf = (vmId: string, { lun, overlay }: VmDiskFacts): string =>
     join(homeOf(vmId), `disk-${overlay ?? lun}.qcow2`)
   return {
     homeOf,
+    seedOf,
+    makeSeed: async (vmId: string, seed: Uint8Array | undefined): Promise<void> => {
+      const path = seedOf(vmId)
+      if (seed && !(await exists(path))) await replaceFile(path, (handle) => writeFully(handle, seed, 0))
+    },
     overlayOf,
     makeOverlays: async (facts: VmFacts): Promise<void> => {
       await mkdir(homeOf(facts.vmId), { recursive: true, mode: 0o700 })
@@ -27,6 +33,10 @@ export function overlayFiles(machinesFolder: string) {
         // One that is there may have been written to by a guest: a creation may be tried again.
         if (!(await exists(path))) await emptyQcow2Overlay(path, disk.virtualSizeBytes)
       }
+      await syncFolder(machinesFolder)
+    },
+    dropHome: async (vmId: string): Promise<void> => {
+      await rm(homeOf(vmId), { recursive: true, force: true })
       await syncFolder(machinesFolder)
     },
     dropOverlays: async ({ vmId }: VmFacts, disks: readonly VmDiskFacts[]): Promise<void> => {

@@ -86,14 +86,14 @@ export const computeProblems = defineProblems({
   DiskNotPlugged: {
     kind: 'conflict',
     code: 'OperationNotAllowed',
-    say: (f: { lun: number; reason: string }) =>
+    say: (f: { lun: string; reason: string }) =>
       `The disk at LUN ${f.lun} could not be added to the running virtual machine: ${f.reason}. It is attached: power the ` +
       `machine off and start it, and it is there.`,
   },
   DiskNotReleased: {
     kind: 'conflict',
     code: 'OperationNotAllowed',
-    say: (f: { lun: number; seconds: number }) =>
+    say: (f: { lun: string; seconds: number }) =>
       `The guest did not let go of the disk at LUN ${f.lun} within ${f.seconds} s: its system is not up, or does not take ` +
       `disks away while it runs. Power the virtual machine off or deallocate it, then send the request again.`,
   },

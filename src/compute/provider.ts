@@ -63,6 +63,8 @@ export interface HypervisorProvider extends AsyncDisposable {
    * called again.
    */
   unplug(vmKey: string, lun: number, timeoutMs: number): Promise<void>
+  /** Puts another drive with applications in the place of what a running machine has; as `unplug` and `plug`. */
+  replaceApplications(vmKey: string, path: string, timeoutMs: number): Promise<void>
   /**
    * Holds a running machine still while `work` reads its overlays, of which everything that QEMU knows is in the files
    * then, and lets it go on. Throws where the machine ends meanwhile.

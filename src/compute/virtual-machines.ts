@@ -9,7 +9,7 @@ import { computeProblems } from './problems.ts'
 import { editVmFacts, getVmFacts, setPower, type Power } from './vm-facts.ts'
 import { changesDisks, prepareVm } from './vm-draft.ts'
 import { checkAccessProfiles } from './vm-access-profiles.ts'
-import { changesDecisiveApplications, withApplications } from './vm-drive.ts'
+import { changesApplications, withApplications } from './vm-drive.ts'
 import { claimDisks } from './vm-disks.ts'
 
 // Azure's default and bounds of sasUriExpirationTimeInMinutes.
@@ -32,20 +32,14 @@ export function virtualMachinesBehaviour(deps: ComputeDependencies, runner: Mach
   return {
     type: virtualMachineType,
     prepare: async (change, context) => withApplications(await prepareVm(change, context, deps), change, context, deps),
-    async check(change, context) {
-      const { before, after } = change
-      await checkAccessProfiles(change, context, deps)
-      if (before && changesDecisiveApplications(before, after) && runner.state(getVmFacts(before).vmId) !== 'stopped')
-        throw computeProblems.VmMustBeStopped({
-          name: before.name,
-          action: 'change applications with treatFailureAsDeploymentFailure of',
-        })
-    },
+    check: (change, context) => checkAccessProfiles(change, context, deps),
     commit: (tx, change, context) => claimDisks(tx, change, context),
     async write({ before, after }) {
       if (before === undefined || before.provisioningState === 'Failed')
         return { workflow: 'create-virtual-machine', input: {} }
-      return changesDisks(before, after) ? { workflow: 'update-virtual-machine', input: {} } : undefined
+      return changesDisks(before, after) || changesApplications(before, after)
+        ? { workflow: 'update-virtual-machine', input: {} }
+        : undefined
     },
     remove: async () => ({ workflow: 'delete-virtual-machine', input: {} }),
     async show(vm, context) {

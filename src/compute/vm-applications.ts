@@ -1,6 +1,7 @@
 import { findArmId } from '../base/arm-id.ts'
 import type { JsonObject } from '../base/json.ts'
 import type { VirtualMachineProperties } from '../contract/virtual-machines.ts'
+import type { ResolvedApplication } from '../gallery/resolve-application.ts'
 import type { RequestContext } from '../resources/behaviour.ts'
 import type { StorageClass } from '../store/disk-store.ts'
 import type { ComputeDependencies } from './dependencies.ts'
@@ -77,8 +78,7 @@ async function resolveOne(
 ): Promise<VmApplication> {
   refuseBlindWishes(asked, osType)
   const found = await deps.resolveApplication(asked.packageReferenceId, location, context)
-  const id = findArmId(found.versionId)
-  const name = id?.names.at(-2) ?? ''
+  const name = findArmId(found.versionId)?.names.at(-2) ?? ''
   if (found.supportedOSType !== osType)
     throw computeProblems.VmApplicationOsDiffers({ name, supported: found.supportedOSType, osType }, target)
   const own = asked.configurationReference
@@ -86,21 +86,32 @@ async function resolveOne(
     own === undefined
       ? found.configuration
       : Buffer.from(await deps.readBlob(own, maximumConfigurationBytes, context)).toString('base64')
-  const { versionId, install, update, remove, rerun } = found
   return {
-    versionId,
-    name,
-    version: id?.name ?? '',
+    ...asVmApplication(found, configuration),
     ...(asked.order === undefined ? {} : { order: asked.order }),
     ...(asked.treatFailureAsDeploymentFailure === true ? { failsDeployment: true } : {}),
-    packageName: found.packageName,
-    configurationName: found.configurationName,
+  }
+}
+
+/** A version as a machine keeps it; `configuration`: the version's own, or base64 of the machine's. */
+export function asVmApplication(
+  found: ResolvedApplication,
+  configuration: StoredFile | string | undefined,
+): VmApplication {
+  const { versionId, packageName, configurationName, rerun, install, update, remove } = found
+  const id = findArmId(versionId)
+  return {
+    versionId,
+    name: id?.names.at(-2) ?? '',
+    version: id?.name ?? '',
+    packageName,
+    configurationName,
     rerun,
-    ...(install === undefined ? {} : { install }),
-    ...(update === undefined ? {} : { update }),
-    ...(remove === undefined ? {} : { remove }),
+    install,
+    update,
+    remove,
     package: found.package,
-    ...(configuration === undefined ? {} : { configuration }),
+    configuration,
   }
 }
 
@@ -111,8 +122,14 @@ function refuseBlindWishes(asked: Asked, osType: string): void {
       { what: `${wish} of a gallery application (${why})`, instead: 'Set it to false or leave it out.' },
       target,
     )
-  if (asked.enableAutomaticUpgrade === true)
-    throw refuse('enableAutomaticUpgrade', 'an application is resolved when the virtual machine is created or updated')
+  if (asked.enableAutomaticUpgrade === true && !/\/versions\/latest$/i.test(asked.packageReferenceId))
+    throw computeProblems.InvalidParameterValue(
+      {
+        parameter: `${member}.enableAutomaticUpgrade`,
+        reason: `A reference to one version is not upgraded. End packageReferenceId with '/versions/latest'.`,
+      },
+      target,
+    )
   if (asked.treatFailureAsDeploymentFailure === true && osType === 'Windows')
     throw refuse('treatFailureAsDeploymentFailure', 'nothing in a Windows guest installs and reports')
 }

@@ -33,11 +33,10 @@ export async function withApplications(
   return { ...draft, envelope: { ...draft.envelope, [factsMember]: formatVmFacts({ ...facts, applications }) } }
 }
 
-/** Whether an update names other applications, and its end is to hang on theirs: a guest gets them when it starts. */
-export function changesDecisiveApplications(before: Resource, after: Draft): boolean {
-  const had = getVmFacts(before).applications ?? []
-  const next = getVmFacts({ ...after, id: before.id }).applications ?? []
-  return next.some(({ failsDeployment }) => failsDeployment) && driveName(next) !== driveName(had)
+/** Whether an update names other applications: then there is something to deliver. */
+export function changesApplications(before: Resource, after: Draft): boolean {
+  const nameOf = ({ applications }: VmFacts): string => (applications ? driveName(applications) : '')
+  return nameOf(getVmFacts(before)) !== nameOf(getVmFacts({ ...after, id: before.id }))
 }
 
 /** Makes the machine's drive unless it is there, and drops those of earlier lists; answers its path. May run twice. */

@@ -54,15 +54,7 @@ export function vmWorkflows(deps: ComputeDependencies, runner: MachineRunner): W
               .execute((tx) => editVmFacts(tx, resourceKey, (now) => ({ ...now, provision: undefined })))
         },
       },
-      {
-        name: 'start',
-        async run({ resourceKey }) {
-          const vm = await findResource(deps.db, resourceKey)
-          if (!vm || getVmFacts(vm).power !== 'running') return
-          await start({ resourceKey })
-          await deps.db.transaction().execute((tx) => editVmFacts(tx, resourceKey, (now) => ({ ...now, hasRun: true })))
-        },
-      },
+      startStep(deps, start),
       plugStep(deps, runner),
       ...applicationSteps(deps, runner, start),
     ],
@@ -99,7 +91,14 @@ export function vmWorkflows(deps: ComputeDependencies, runner: MachineRunner): W
     ],
     settle: noteFailure,
   }
-  return [create, updateWorkflow(deps, runner), startWorkflow, stopWorkflow, restart, eraseWorkflow(deps, runner)]
+  return [
+    create,
+    updateWorkflow(deps, runner, start),
+    startWorkflow,
+    stopWorkflow,
+    restart,
+    eraseWorkflow(deps, runner),
+  ]
 }
 
 function eraseWorkflow(deps: ComputeDependencies, runner: MachineRunner): Workflow {
@@ -125,7 +124,7 @@ function eraseWorkflow(deps: ComputeDependencies, runner: MachineRunner): Workfl
 }
 
 /** Data disks go and come, also while the machine runs. */
-function updateWorkflow(deps: ComputeDependencies, runner: MachineRunner): Workflow {
+function updateWorkflow(deps: ComputeDependencies, runner: MachineRunner, start: Start): Workflow {
   return {
     name: 'update-virtual-machine',
     steps: [
@@ -140,6 +139,7 @@ function updateWorkflow(deps: ComputeDependencies, runner: MachineRunner): Workf
         },
       },
       plugStep(deps, runner),
+      ...applicationSteps(deps, runner, start),
     ],
   }
 }
@@ -156,6 +156,22 @@ function leavingSteps(deps: ComputeDependencies, runner: MachineRunner): Step<Js
     },
     { name: 'detach', run: (step) => takeLeaving(step, deps, runner) },
   ]
+}
+
+type Start = (step: { readonly resourceKey: string }) => Promise<void>
+
+/** Of a creation; answers whether it runs. */
+function startStep(deps: ComputeDependencies, start: Start): Step<JsonObject> {
+  return {
+    name: 'start',
+    async run({ resourceKey }) {
+      const vm = await findResource(deps.db, resourceKey)
+      if (!vm || getVmFacts(vm).power !== 'running') return false
+      await start({ resourceKey })
+      await deps.db.transaction().execute((tx) => editVmFacts(tx, resourceKey, (now) => ({ ...now, hasRun: true })))
+      return true
+    },
+  }
 }
 
 function plugStep(deps: ComputeDependencies, runner: MachineRunner): Step<JsonObject> {

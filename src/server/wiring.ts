@@ -66,6 +66,7 @@ import type { Sweeper } from './sweeper.ts'
 import { registerRoutes } from './routes.ts'
 import type { Room } from './routes.ts'
 
+const upgradeEveryMs = 10_000
 const sweepEveryMs = 10 * 60_000
 const sweepDelayMs = 3_000
 const purgeEveryMs = 10 * 60_000
@@ -136,7 +137,7 @@ export async function wire(config: ServerConfig, clock: Clock, logger: Logger): 
   const gallery = galleryDependencies(room, transfer, compute, sweeper, ownAddresses)
   const keys = keyDependencies(db, dataKeys, config.keyVaults, compute)
   const work = cleanup.use(createWorkEngine(room, gallery, compute, keys, directoryRoom))
-  addSchedules(work, sweeper, transfer, gallery, room)
+  addSchedules(work, { sweeper, transfer, gallery, compute }, room)
   const signInState = openSignInState({ installation, db, clock })
   work.every('sweep-sign-in', sweepEveryMs, () => signInState.sweep())
   work.every('refresh-keys', sweepEveryMs, () => installation.keys.refresh(clock.now()))
@@ -320,11 +321,16 @@ function createWorkEngine(
 
 function addSchedules(
   work: WorkEngine,
-  sweeper: Sweeper,
-  transfer: Transfer,
-  gallery: GalleryDependencies,
+  parts: {
+    readonly sweeper: Sweeper
+    readonly transfer: Transfer
+    readonly gallery: GalleryDependencies
+    readonly compute: Compute
+  },
   { clock, activity }: Room,
 ): void {
+  const { sweeper, transfer, gallery, compute } = parts
+  work.every('upgrade-applications', upgradeEveryMs, (signal) => compute.upgradeApplications(signal))
   work.every('sweep-uploads', sweepEveryMs, async () => {
     await transfer.sweep(clock.now())
     await transfer.signer.sweep()

@@ -37,7 +37,7 @@ export function qemuArguments(spec: VmSpec, settings: QemuSettings): string[] {
     slotArguments(slots),
     spec.disks.toSorted((a, b) => order(a) - order(b)).flatMap((disk, index) => diskArguments(disk, slots[index - 1])),
     spec.seedIsoPath === undefined ? [] : driveArguments('seed', spec.seedIsoPath),
-    spec.applicationsPath === undefined ? [] : driveArguments('apps', spec.applicationsPath),
+    spec.applicationsPath === undefined ? [] : driveArguments('apps', spec.applicationsPath, slots.at(-1)),
     networkArguments(spec, settings),
   ]
   return groups.flat()
@@ -92,7 +92,7 @@ export function diskNodes(disk: VmDisk): readonly DiskNode[] {
 }
 export type DiskNode = JsonObject & { readonly 'node-name': string }
 
-export const diskDeviceId = (lun: 'os' | number): string => `virtio-${lun}`
+export const diskDeviceId = (lun: 'os' | 'apps' | number): string => `virtio-${lun}`
 
 export function diskDevice({ lun }: VmDisk, slot: string | undefined): JsonObject {
   return {
@@ -114,11 +114,20 @@ function diskArguments(disk: VmDisk, slot: string | undefined): string[] {
 }
 
 /** A raw file that the guest may read; it finds it by its serial, `goldleaf-{name}`. */
-function driveArguments(name: 'seed' | 'apps', path: string): string[] {
+function driveArguments(name: 'seed' | 'apps', path: string, slot?: string): string[] {
+  const nodes = driveNodes(name, path).flatMap((node) => ['-blockdev', JSON.stringify(node)])
+  return [...nodes, '-device', JSON.stringify(driveDevice(name, slot))]
+}
+
+export function driveNodes(name: 'seed' | 'apps', path: string): readonly DiskNode[] {
   const file = { driver: 'file', 'node-name': `${name}-file`, filename: path, 'read-only': true }
   const node = { driver: 'raw', 'node-name': name, file: `${name}-file`, 'read-only': true }
+  return [file, node]
+}
+
+export function driveDevice(name: 'seed' | 'apps', slot: string | undefined): JsonObject {
   const device = { driver: 'virtio-blk-pci', drive: name, id: `virtio-${name}`, serial: `goldleaf-${name}` }
-  return ['-blockdev', JSON.stringify(file), '-blockdev', JSON.stringify(node), '-device', JSON.stringify(device)]
+  return slot === undefined ? device : { ...device, bus: slot }
 }
 
 /** In QEMU's key=value options a comma ends the value unless it is doubled. */

@@ -114,11 +114,14 @@ export function qemuProvider(options: QemuOptions): HypervisorProvider & {
     whilePaused: (vmKey, work) => whilePaused(machines.get(vmKey)?.qmp, work),
     async plug(vmKey, disk) {
       const hot = machines.get(vmKey)?.hot
-      if (!hot) throw computeProblems.DiskNotPlugged({ lun: Number(disk.lun), reason: 'the machine does not run' })
+      if (!hot) throw computeProblems.DiskNotPlugged({ lun: String(disk.lun), reason: 'the machine does not run' })
       await hot.plug(disk)
     },
     async unplug(vmKey, lun, timeoutMs) {
       await machines.get(vmKey)?.hot?.unplug(lun, timeoutMs)
+    },
+    async replaceApplications(vmKey, path, timeoutMs) {
+      await machines.get(vmKey)?.hot?.replaceApplications(path, timeoutMs)
     },
     onExit: (listener) => void listeners.push(listener),
     endOrphans: () => endOrphans(options.machinesFolder, clock),
