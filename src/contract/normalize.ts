@@ -1,10 +1,11 @@
-import { isJsonObject, type Json, type JsonObject } from '../base/json.ts'
+import { isJsonObject, kindOf, type Json, type JsonObject } from '../base/json.ts'
 import type { RegionDirectory } from '../base/region.ts'
 import { normalizeText, type Place } from './normalize-text.ts'
 import { contractProblems as problems } from './problems.ts'
 import { resourceGroupType } from './resource-groups.ts'
 import type { ActionDeclaration, ResourceTypeDeclaration } from './resource-type.ts'
 import { isMemberOf, isReadOnly, readSchema, type SchemaNode } from './schema.ts'
+import { normalizeTags } from './tags.ts'
 import {
   bodySchema,
   elementKey,
@@ -133,25 +134,6 @@ function normalizeLocation(type: ResourceTypeDeclaration, value: Json | undefine
     : problems.LocationNotAvailableForResourceType({ location, available, type: type.type })
 }
 
-/** Azure's limits of any resource ("Use tags to organize your Azure resources"). */
-const mostTags = 50
-const longestTagName = 512
-const longestTag = 256
-
-function normalizeTags(value: Json | undefined): Readonly<Record<string, string>> | undefined {
-  if (value === undefined || value === null) return undefined
-  if (!isJsonObject(value)) throw problems.TagsInvalid({ found: kindOf(value) })
-  const entries = Object.entries(value).map(([name, tag]): [string, string] => {
-    if (typeof tag === 'object' && tag !== null) throw problems.TagsInvalid({ found: `${kindOf(tag)} in '${name}'` })
-    const text = tag === null || tag === undefined ? '' : String(tag)
-    if (name.length > longestTagName || text.length > longestTag)
-      throw problems.TagsTooMany({ reason: `'${name.slice(0, 64)}' has ${name.length} and ${text.length} characters` })
-    return [name, text]
-  })
-  if (entries.length > mostTags) throw problems.TagsTooMany({ reason: `there are ${entries.length}` })
-  return Object.fromEntries(entries)
-}
-
 /** The body's members under their declared names: an exact name wins over one in another case, as in .NET. */
 function membersOf(schema: SchemaNode, value: JsonObject): Map<string, Json | undefined> {
   const declared = new Map(Object.keys(schema.properties ?? {}).map((name) => [name.toLowerCase(), name]))
@@ -277,10 +259,3 @@ const targetOf = (place: Place): { target: string } => ({ target: place.say(plac
 const missing = (place: Place) => problems.MissingParameter({ path: place.say(place.names) }, targetOf(place))
 const wrongType = (place: Place, value: Json, expected: string) =>
   problems.WrongType({ found: kindOf(value), expected, path: place.path }, targetOf(place))
-
-function kindOf(value: unknown): string {
-  if (value === undefined) return 'nothing'
-  if (value === null) return 'null'
-  if (Array.isArray(value)) return 'an array'
-  return typeof value === 'object' ? 'an object' : `a ${typeof value}`
-}

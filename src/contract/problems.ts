@@ -27,6 +27,18 @@ export const contractProblems = defineProblems({
       `The tags of the request are too many or too long: ${f.reason}. A resource has at most 50 tags, with names of at ` +
       'most 512 and values of at most 256 characters.',
   },
+  TagTwice: {
+    kind: 'invalid',
+    code: 'InvalidRequestContent',
+    say: (f: { name: string }) =>
+      'The request content was invalid and could not be deserialized: ' +
+      `'The tag '${f.name}' is there more than once: names of tags are the same in any case.'`,
+  },
+  InvalidTagNameCharacters: {
+    kind: 'invalid',
+    say: (f: { names: readonly string[] }) =>
+      `The tag names '${f.names.join(',')}' have reserved characters '<,>,%,&,\\,?,/' or control characters.`,
+  },
   LocationRequired: {
     kind: 'invalid',
     say: () => 'The location property is required for this definition.',

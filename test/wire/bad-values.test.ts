@@ -357,5 +357,25 @@ suite('bad values on the wire', () => {
         says: /tags/,
       }),
     ],
+    [
+      'a tag that is there twice, in another case',
+      () => ({
+        path: gallery('new'),
+        body: { ...here, tags: { Team: 'a', team: 'b' } },
+        status: 400,
+        code: 'InvalidRequestContent',
+        says: /The tag 'team' is there more than once/,
+      }),
+    ],
+    [
+      'reserved characters in the name of a tag',
+      () => ({
+        path: gallery('new'),
+        body: { ...here, tags: { 'a/b': '', 'hidden-link:/subscriptions/s': 'Resource', 'c?': '/' } },
+        status: 400,
+        code: 'InvalidTagNameCharacters',
+        says: "The tag names 'a/b,c?' have reserved characters '<,>,%,&,\\,?,/' or control characters.",
+      }),
+    ],
   ])
 })
