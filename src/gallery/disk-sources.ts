@@ -1,6 +1,6 @@
 import { findArmId } from '../base/arm-id.ts'
 import type { JsonObject } from '../base/json.ts'
-import { aimedAt } from '../base/problem.ts'
+import { aimedAt, Problem } from '../base/problem.ts'
 import { GiB } from '../base/units.ts'
 import type { Change, RequestContext } from '../resources/behaviour.ts'
 import type { GalleryDependencies, HeldSource, SourceFacts } from './dependencies.ts'
@@ -30,7 +30,10 @@ export async function admitDiskSource(
   )
   const target = diskSourcePath(disk.lun, 'uri')
   const found = await deps.sources.findBlob(from.uri, wasAccepted ? undefined : context.baseUrl).catch((error) => {
-    throw aimedAt(target, error)
+    // What stands behind '?' may be a signature.
+    const [id = ''] = from.uri.split('?', 1)
+    const isAbsent = error instanceof Problem && error.kind === 'absent'
+    throw isAbsent ? galleryProblems.BlobSourceNotFound({ id }, { target, cause: error }) : aimedAt(target, error)
   })
   await context.authorize('Microsoft.Storage/storageAccounts/listKeys/action', `/subscriptions/${found.subscriptionId}`)
   return found

@@ -128,6 +128,11 @@ export const galleryProblems = defineProblems({
     say: (f: { id: string }) =>
       `Source ${f.id} is not found. Please check source exists, and is in the same region as gallery image version being created.`,
   },
+  BlobSourceNotFound: {
+    kind: 'invalid',
+    code: 'InvalidParameter',
+    say: (f: { id: string }) => `Source was not found: ${f.id}. Please make sure the source exists.`,
+  },
   SourceWrongKind: {
     kind: 'invalid',
     code: 'InvalidParameter',

@@ -193,6 +193,23 @@ test('slow clients are cut off: headers, dripping bodies, idle connections', asy
   await Promise.all([talk(head), talk('GET / HTTP/1.1\r\nhost')])
 })
 
+test('what is no request is refused in the envelope of all errors', async () => {
+  await using server = await start()
+  const talk = async (lines: string): Promise<string> => {
+    const socket = connect(Number(new URL(server.http).port), '127.0.0.1')
+    socket.write(lines)
+    return (await buffer(socket)).toString()
+  }
+  for (const [lines, status] of [
+    ['FROB / HTTP/1.1\r\nhost: a\r\n\r\n', 400],
+    [`GET / HTTP/1.1\r\nhost: a\r\nx: ${'x'.repeat(20_000)}\r\n\r\n`, 431],
+  ] as const) {
+    const [head = '', body = ''] = (await talk(lines)).split('\r\n\r\n')
+    assert.match(head, new RegExp(`^HTTP/1\\.1 ${status} .*x-ms-request-id: [0-9a-f-]{36}`, 's'))
+    assert.equal(JSON.parse(body).error.code, 'BadRequest')
+  }
+})
+
 test('a Host header that is no host is not reflected', async () => {
   await using server = await start()
   const socket = connect(Number(new URL(server.http).port), '127.0.0.1')

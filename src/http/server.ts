@@ -10,6 +10,7 @@ import { useJsonBodies } from './json-body.ts'
 import { pathOf, problemOfError, sendProblem } from './problem-response.ts'
 import { setUsualHeaders } from './request-facts.ts'
 import { checkRequestForm, normalTarget } from './request-form.ts'
+import { refuseUnreadable } from './unreadable.ts'
 
 export interface HttpServerOptions {
   readonly logger: Logger
@@ -60,6 +61,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     genReqId: () => randomUuid(),
     requestIdHeader: false,
     exposeHeadRoutes: false,
+    clientErrorHandler: refuseUnreadable,
     rewriteUrl: (request) => normalTarget(request.url ?? '/'),
     routerOptions: {
       caseSensitive: false,
@@ -76,7 +78,11 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       return server
     },
   })
-  if (options.tls && handler) servers.push(createTlsServer({ ...options.tls, minVersion: 'TLSv1.2' }, handler))
+  if (options.tls && handler) {
+    const secure = createTlsServer({ ...options.tls, minVersion: 'TLSv1.2' }, handler)
+    // Fastify sees to its own server only.
+    servers.push(secure.on('clientError', refuseUnreadable))
+  }
   for (const server of servers) guardAgainstSlowClients(server, options)
   addHooks(app, options, clock, () => closing !== undefined)
   return {
