@@ -68,9 +68,9 @@ function walkPublishing({ az, step, vhdUri, takes }: AzWalk): void {
 function walkSources({ az, step, server, vhdUri }: AzWalk): void {
   const id = (path: string): string =>
     `/subscriptions/${server().env.subscriptionId}/resourceGroups/az/providers/Microsoft.Compute/${path}`
-  const make = async (path: string, apiVersion: string, properties: object): Promise<void> => {
+  const make = async (path: string, apiVersion: string, properties: object, plan?: object): Promise<void> => {
     const arm = armCaller(server())
-    await arm.must('PUT', `${id(path)}?api-version=${apiVersion}`, { location: 'westeurope', properties })
+    await arm.must('PUT', `${id(path)}?api-version=${apiVersion}`, { location: 'westeurope', properties, plan })
   }
   const sourceOf = async (...how: readonly string[]): Promise<AzDocument> =>
     (await az().run(...command('create', ...how))).storageProfile
@@ -100,11 +100,13 @@ function walkSources({ az, step, server, vhdUri }: AzWalk): void {
     assert.equal(dataDiskImages[0].lun, 5)
   })
   step('sig image-version create --virtual-machine', async () => {
-    await make('virtualMachines/azvm', '2024-07-01', {
+    const properties = {
       hardwareProfile: { vmSize: 'Standard_B1s' },
       storageProfile: { imageReference: { id: id('galleries/azgallery/images/linux/versions/1.0.0') } },
       networkProfile: { networkInterfaces: [] },
-    })
+    }
+    const plan = { name: 'plan', publisher: 'contoso', product: 'product' }
+    await make('virtualMachines/azvm', '2024-07-01', properties, plan)
     const { source } = await sourceOf(...version('1.4.0'), '--virtual-machine', id('virtualMachines/azvm'))
     assert.match(source.virtualMachineId ?? source.id, /virtualMachines\/azvm$/)
   })
