@@ -172,10 +172,14 @@ suite(`bytes in, the same bytes out (seed ${seed})`, { timeout: 300_000 }, () =>
       assert.ok(fixed && dynamic)
       const roads = at % 2 === 0 ? { blob: fixed, disk: dynamic } : { blob: dynamic, disk: fixed }
       const uri = await putBlob(server, `${at}.vhd`, await makeInput(raw, roads.blob))
-      const id = await uploadDisk(server, `disk${at}`, await makeInput(raw, roads.disk))
-      for (const source of [{ uri }, { id }]) {
+      const home = nextTargets()
+      const id = await uploadDisk(server, `disk${at}`, await makeInput(raw, roads.disk), home[0]?.name)
+      for (const [source, targets] of [
+        [{ uri }, nextTargets()],
+        [{ id }, home],
+      ] as const) {
         const version = nextName()
-        await publish(server, `${definition}/versions/${version}`, versionBody(source, nextTargets()))
+        await publish(server, `${definition}/versions/${version}`, versionBody(source, targets))
         await checkEverywhere(version, raw, disk)
       }
     })

@@ -89,6 +89,7 @@ suite(`storage that fails (seed ${seed})`, { timeout: 200_000 }, () => {
       const kept = await call('DELETE', `${two}?api-version=2024-03-03`)
       assert.deepEqual([kept.status, kept.body.error?.code], [409, 'OperationNotAllowed'])
       assert.match(kept.body.error?.message ?? '', /failed, so it cannot go into the recycle bin.*Repeat its PUT/)
+      await must('PATCH', gallery, { properties: { softDeletePolicy: { isSoftDeleteEnabled: false } } })
       const three = `${definition}/versions/1.0.2`
       const home = versionBody({ uri: await putBlob(server, 'three', `${second}.vhd`) }, lrs('northeurope'))
       const atHome = await armCaller(server).settle(await startPublishing(server, three, home))

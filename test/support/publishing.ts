@@ -46,15 +46,15 @@ export async function deleteBlob(server: Server, url: string): Promise<number> {
   return response.status
 }
 
-/** A managed disk of an uploaded VHD; answers its id. */
-export async function uploadDisk(server: Server, name: string, file: string): Promise<string> {
+/** A managed disk of an uploaded VHD, in the region of the version that is made of it; answers its id. */
+export async function uploadDisk(server: Server, name: string, file: string, location = 'westeurope'): Promise<string> {
   const arm = armCaller(server)
   const group = `/subscriptions/${server.env.subscriptionId}/resourceGroups/${name}`
   await arm.must('PUT', `${group}?api-version=2021-04-01`, { location: 'westeurope' })
   const id = `${group}/providers/Microsoft.Compute/disks/${name}`
   const disks = 'api-version=2024-03-02'
   await arm.must('PUT', `${id}?${disks}`, {
-    location: 'westeurope',
+    location,
     properties: { osType: 'Linux', creationData: { createOption: 'Upload', uploadSizeBytes: (await stat(file)).size } },
   })
   const granted = await arm.must('POST', `${id}/beginGetAccess?${disks}`, { access: 'Write', durationInSeconds: 3600 })
