@@ -153,7 +153,9 @@ async function fillGoldleaf(server: RunningGoldleaf, name: string, count: number
 
 async function main(): Promise<void> {
   ensureSystemPackages([...packageSets.benchmarks])
-  await using server = await startGoldleaf()
+  const config = join(folder, 'config.json')
+  writeFileSync(config, JSON.stringify({ limits: { imageVersions: 2 * (many + listed + few) } }))
+  await using server = await startGoldleaf({ args: ['--config', config] })
   const small = await fillGoldleaf(server, 'few', few)
   const hundred = await fillGoldleaf(server, 'hundred', listed)
   const large = await fillGoldleaf(server, 'many', many)
