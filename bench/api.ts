@@ -26,6 +26,7 @@ const writesPerSecond = 20
 /** So many of either are listed. */
 const listed = 100
 const connections = 8
+const warmUpSeconds = 3
 const apiVersion = 'api-version=2024-03-03'
 const folder = mkdtempSync(join(tmpdir(), 'goldleaf-bench-api-'))
 const glancePort = 19_292
@@ -232,8 +233,8 @@ async function keepWriting(server: RunningGoldleaf, signal: AbortSignal): Promis
 async function measure(server: RunningGoldleaf, { own, theirs, withWrites = false }: Row) {
   const stop = new AbortController()
   const writing = withWrites ? keepWriting(server, stop.signal) : undefined
-  // The code that answers is compiled by then.
-  await load(own, 1)
+  // By then the code that answers is compiled, and each resource was asked for once.
+  await load(own, warmUpSeconds)
   const goldleaf = await load(own)
   stop.abort()
   await writing

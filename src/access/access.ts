@@ -13,7 +13,7 @@ import { decide } from './decide.ts'
 import type { Decision } from './decide.ts'
 import { accessProblems } from './problems.ts'
 import { findSubscriptionId, scopeKey } from '../base/scope.ts'
-import { assignmentsAt, createIndexes, hasAnyRole } from './tenant-index.ts'
+import { assignmentsAt, createIndexes, hasAnyRole, placeOfRights } from './tenant-index.ts'
 import type { FindIndex, TenantIndex } from './tenant-index.ts'
 
 export interface AccessDependencies {
@@ -52,25 +52,19 @@ export interface AccessParts extends AccessDependencies {
 export function createAccess(deps: AccessDependencies): Access & { readonly parts: AccessParts } {
   const { memo = noMemo } = deps
   const parts: AccessParts = { ...deps, memo, findIndex: createIndexes(deps.db, memo) }
-  const may = async (
-    caller: CallerFacts,
-    action: string,
-    scope: string,
-    attributes?: RightAttributes,
-  ): Promise<boolean> => {
-    const index = await parts.findIndex(caller.tenantId)
-    return decideAt(index, await principalIdsOf(parts, caller), action, scope, { attributes }).allowed
-  }
   return {
     parts,
     async authorize(caller, action, scope, attributes) {
       await checkTenant(parts, caller, scope)
       const { tenantId, objectId, groupIds } = caller
-      const ask = (): Promise<boolean> => may(caller, action, scope, attributes)
+      const index = await parts.findIndex(tenantId)
+      const place = placeOfRights(index, scopeKey(scope))
+      const ask = async (): Promise<boolean> =>
+        decideAt(index, await principalIdsOf(parts, caller), action, place, { attributes }).allowed
       // Groups that the token states are not in the database; what a request says is of that request.
       const isAllowed = await (groupIds || attributes
         ? ask()
-        : memo(`may ${tenantId} ${objectId} ${action} ${scope}`, ask))
+        : memo(`may ${tenantId} ${objectId} ${action} ${place}`, ask))
       if (!isAllowed)
         throw accessProblems.AuthorizationFailed({ name: caller.name, objectId: caller.objectId, action, scope })
     },

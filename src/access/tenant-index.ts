@@ -74,6 +74,17 @@ export function assignmentsAt(index: TenantIndex, key: string): readonly RoleAss
   return scopesAbove(index, key).flatMap((scope) => index.byScope.get(scope) ?? [])
 }
 
+/**
+ * Where the same assignments hold as at `key`: the nearest place at or above it at which anything is assigned, so that
+ * thousands of resources are one question.
+ */
+export function placeOfRights(index: TenantIndex, key: string): string {
+  const subscriptionId = findSubscriptionId(key)
+  // Above a subscription management groups count, which its id does not name.
+  const last = subscriptionId === undefined ? key : `/subscriptions/${subscriptionId}`
+  return ancestorKeys(key).find((one) => one === last || index.byScope.has(one)) ?? key
+}
+
 /** Whether one of the principals has any role at the scope, above it, or on something below it. */
 export function hasAnyRole(index: TenantIndex, principalIds: ReadonlySet<string>, key: string): boolean {
   const own = [...principalIds].flatMap((principalId) => index.byPrincipal.get(principalId) ?? [])

@@ -1,4 +1,4 @@
-import type { Selectable } from 'kysely'
+import type { CompiledQuery, Selectable } from 'kysely'
 import type { JsonObject } from '../base/json.ts'
 import { sortKeyOf } from '../base/natural-order.ts'
 import type { DbOrTx, ResourceTable } from '../db/tables.ts'
@@ -10,9 +10,14 @@ export interface Expected {
   readonly operationId: string | undefined
 }
 
+/** Building this query takes longer than its answer, and every request asks it: it is built once a database. */
+const findByKey = new WeakMap<DbOrTx, CompiledQuery<Selectable<ResourceTable>>>()
+
 export async function findResource(db: DbOrTx, key: string): Promise<Resource | undefined> {
-  const row = await db.selectFrom('resource').selectAll().where('key', '=', key).executeTakeFirst()
-  return row && parseResource(row)
+  const query = findByKey.get(db) ?? db.selectFrom('resource').selectAll().where('key', '=', key).compile()
+  findByKey.set(db, query)
+  const { rows } = await db.executeQuery<Selectable<ResourceTable>>({ ...query, parameters: [key] })
+  return rows[0] && parseResource(rows[0])
 }
 
 /** The resources of these keys that exist, in no order. */
