@@ -5,6 +5,7 @@ import type { ServerConfig } from './config.ts'
 import { publishServerFacts, refuseSecondServer, withdrawServerFacts } from './runtime-file.ts'
 import { certificateNames, openTls } from './tls.ts'
 import { wire } from './wiring.ts'
+import { returnFreedMemory } from './return-memory.ts'
 
 export interface RunningServer {
   readonly httpUrl: string
@@ -19,6 +20,7 @@ export interface RunningServer {
  */
 export async function startServer(config: ServerConfig): Promise<RunningServer> {
   await refuseSecondServer(config.dataFolder)
+  returnFreedMemory()
   const clock = systemClock
   // Logs go to stderr: stdout belongs to the ready line.
   const logger = pino({ level: config.logLevel, base: null }, pino.destination(2))
